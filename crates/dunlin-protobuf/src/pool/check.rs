@@ -1,0 +1,79 @@
+//! The rules of the language that a linked file is held against.
+
+mod declarations;
+mod enums;
+mod fields;
+mod files;
+mod json_names;
+mod messages;
+mod ranges;
+mod style;
+mod visibility;
+
+use super::fault::{Fault, Path};
+use super::table::{File, enums_in_order, fields_in_order, messages_in_order};
+use super::{DescriptorPool, FileId};
+use crate::descriptor::{
+    DescriptorProto, Edition, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+};
+
+/// Everything that the checks of one file look at.
+struct Check<'c> {
+    pool: &'c DescriptorPool,
+    id: FileId,
+    file: &'c File,
+    proto: &'c FileDescriptorProto,
+    /// In the order of the file's tables.
+    messages: Vec<&'c DescriptorProto>,
+    enums: Vec<&'c EnumDescriptorProto>,
+    fields: Vec<&'c FieldDescriptorProto>,
+    faults: &'c mut Vec<Fault>,
+}
+
+impl DescriptorPool {
+    /// Holds `proto`, which is `file`, against the rules of the language.
+    ///
+    /// Names have to be resolved and options applied, in this file and all that it imports.
+    pub fn check(&self, file: FileId, proto: &FileDescriptorProto, faults: &mut Vec<Fault>) {
+        let messages = messages_in_order(proto);
+        let mut check = Check {
+            pool: self,
+            id: file,
+            file: self.tables(file),
+            proto,
+            enums: enums_in_order(proto, &messages),
+            fields: fields_in_order(proto, &messages),
+            messages,
+            faults,
+        };
+        check.file();
+        check.messages();
+        check.fields();
+        check.enums();
+        check.visibility();
+        check.style();
+    }
+}
+
+impl<'c> Check<'c> {
+    fn error(&mut self, code: &'static str, path: Path, message: impl Into<String>) -> &mut Fault {
+        self.faults.push(Fault::error(self.id, code, path, message));
+        self.faults.last_mut().expect("pushed just now")
+    }
+
+    fn warning(&mut self, code: &'static str, path: Path, message: impl Into<String>) {
+        self.faults.push(Fault::warning(self.id, code, path, message));
+    }
+
+    fn edition(&self) -> Edition {
+        self.file.edition
+    }
+
+    fn is_proto3(&self) -> bool {
+        self.edition() == Edition::EDITION_PROTO3
+    }
+
+    fn is_legacy(&self) -> bool {
+        super::features::is_legacy(self.edition())
+    }
+}

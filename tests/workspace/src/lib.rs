@@ -1,0 +1,1 @@
+//! Rules that hold for the workspace as a whole; see `tests/`.
