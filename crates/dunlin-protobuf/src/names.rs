@@ -89,6 +89,50 @@ fn check_underscores(name: &str) -> Result<(), StyleFault> {
     if fine { Ok(()) } else { Err("should have a letter after each underscore and none at its ends") }
 }
 
+/// The candidate that is most like `name`, if one is so much like it that it may be meant.
+///
+/// Looks at no more than 2,000 candidates, and at no name longer than 64 bytes.
+///
+/// ```
+/// use dunlin_protobuf::names::closest;
+/// assert_eq!(closest("packd", ["lazy", "packed"]), Some("packed"));
+/// assert_eq!(closest("color", ["lazy", "packed"]), None);
+/// ```
+pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    if name.len() > 64 {
+        return None;
+    }
+    let allowed = (name.len() / 3).min(2);
+    candidates
+        .into_iter()
+        .take(2_000)
+        .filter(|candidate| candidate.len().abs_diff(name.len()) <= allowed)
+        .map(|candidate| (edit_distance(name, candidate), candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= allowed)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many letters have to be changed, added, dropped or swapped with a neighbour.
+pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
+    let a: Vec<u8> = a.bytes().map(|b| b.to_ascii_lowercase()).collect();
+    let b: Vec<u8> = b.bytes().map(|b| b.to_ascii_lowercase()).collect();
+    let mut before: Vec<usize> = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let change = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = change.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
 /// The Pascal-case form of an enum value without the prefix that repeats the enum's name, which
 /// code generators use and which therefore has to be unique.
 pub(crate) fn enum_value_key(prefix: &EnumPrefix, value: &str) -> String {

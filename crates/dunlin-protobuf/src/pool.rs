@@ -29,8 +29,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::descriptor::{FileDescriptorProto, FileDescriptorSet};
+pub use check::Scope;
 pub use fault::{Fault, Path, Severity};
 pub use features::Features;
+pub use options::DerivedOptions;
 pub use resolve::{Links, LookupFailure, Resolver, SymbolRef};
 use symbols::SymbolTable;
 use table::File;
@@ -149,7 +151,7 @@ impl DescriptorPool {
             faults.extend(pool.apply_options(id, &protos[id.index()]));
         }
         for (index, proto) in protos.iter().enumerate() {
-            pool.check(FileId(index as u32), proto, &mut faults);
+            pool.check(FileId(index as u32), proto, Scope::Input, &mut faults);
         }
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             let faults = faults

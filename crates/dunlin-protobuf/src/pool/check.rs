@@ -17,12 +17,22 @@ use crate::descriptor::{
     DescriptorProto, Edition, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
 
+/// Why a file is in the pool; files that are only imported are held to a little less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// For its own sake.
+    Input,
+    /// Because another file imports it: field numbers that belong to the implementation pass.
+    Import,
+}
+
 /// Everything that the checks of one file look at.
 struct Check<'c> {
     pool: &'c DescriptorPool,
     id: FileId,
     file: &'c File,
     proto: &'c FileDescriptorProto,
+    scope: Scope,
     /// In the order of the file's tables.
     messages: Vec<&'c DescriptorProto>,
     enums: Vec<&'c EnumDescriptorProto>,
@@ -34,13 +44,14 @@ impl DescriptorPool {
     /// Holds `proto`, which is `file`, against the rules of the language.
     ///
     /// Names have to be resolved and options applied, in this file and all that it imports.
-    pub fn check(&self, file: FileId, proto: &FileDescriptorProto, faults: &mut Vec<Fault>) {
+    pub fn check(&self, file: FileId, proto: &FileDescriptorProto, scope: Scope, faults: &mut Vec<Fault>) {
         let messages = messages_in_order(proto);
         let mut check = Check {
             pool: self,
             id: file,
             file: self.tables(file),
             proto,
+            scope,
             enums: enums_in_order(proto, &messages),
             fields: fields_in_order(proto, &messages),
             messages,

@@ -7,14 +7,58 @@ use super::features::{Features, is_legacy};
 use super::table::{FieldTraits, FileTraits, enums_in_order, fields_in_order, join, messages_in_order};
 use super::{DescriptorPool, FileId};
 use crate::descriptor::{
-    Edition, FeatureSet, FieldDescriptorProto, FieldPresence, FileDescriptorProto, Label, MessageEncoding,
+    Edition, ExtensionRangeOptions, FeatureSet, FeatureSupport, FieldDescriptorProto, FieldOptions, FieldPresence, FileDescriptorProto, Label, MessageEncoding,
     OptimizeMode, OptionRetention, RepeatedFieldEncoding, Type,
 };
+
+/// The features of a file and the options that matter elsewhere; see
+/// [`DescriptorPool::derive_options`].
+#[derive(Debug)]
+pub struct DerivedOptions {
+    root: Features,
+    traits: FileTraits,
+    messages: Vec<DerivedMessage>,
+    oneofs: Vec<Features>,
+    enums: Vec<Features>,
+    values: Vec<DerivedValue>,
+    fields: Vec<DerivedField>,
+    services: Vec<Features>,
+    methods: Vec<Features>,
+    faults: Vec<Fault>,
+}
+
+#[derive(Debug)]
+struct DerivedMessage {
+    features: Features,
+    message_set: bool,
+    rules: Vec<Option<Arc<ExtensionRangeOptions>>>,
+}
+
+#[derive(Debug)]
+struct DerivedValue {
+    features: Features,
+    debug_redact: bool,
+    support: Option<Arc<FeatureSupport>>,
+}
+
+#[derive(Debug)]
+struct DerivedField {
+    features: Features,
+    own_features: Features,
+    packed: Option<bool>,
+    traits: FieldTraits,
+}
 
 impl DescriptorPool {
     /// Takes over the options in `proto`, which is `file`, and resolves the features of all its
     /// elements. Files it imports have to come first.
     pub fn apply_options(&mut self, file: FileId, proto: &FileDescriptorProto) -> Vec<Fault> {
+        let derived = self.derive_options(file, proto);
+        self.set_options(file, derived)
+    }
+
+    /// Reads the options in `proto`, which is `file`, and resolves the features of its elements.
+    pub fn derive_options(&self, file: FileId, proto: &FileDescriptorProto) -> DerivedOptions {
         let mut faults = Vec::new();
         let messages = messages_in_order(proto);
         let enums = enums_in_order(proto, &messages);
@@ -106,60 +150,105 @@ impl DescriptorPool {
             }
         }
 
-        let tables = &mut self.files[file.index()];
-        tables.features = root;
-        tables.options = FileTraits {
-            lite: file_options.is_some_and(|o| o.optimize_for == Some(OptimizeMode::LITE_RUNTIME)),
-        };
-        for ((entry, proto), features) in tables.messages.iter_mut().zip(&messages).zip(message_features) {
-            entry.features = features;
-            entry.message_set = proto.options.as_ref().is_some_and(|o| o.message_set_wire_format == Some(true));
-            for (range, proto) in entry.extension_ranges.iter_mut().zip(&proto.extension_range) {
-                range.rules = proto
-                    .options
-                    .as_deref()
-                    .filter(|o| !o.declaration.is_empty() || o.verification.is_some())
-                    .map(|o| Arc::new(o.clone()));
-            }
+        let messages = messages
+            .iter()
+            .zip(message_features)
+            .map(|(proto, features)| DerivedMessage {
+                features,
+                message_set: proto.options.as_ref().is_some_and(|o| o.message_set_wire_format == Some(true)),
+                rules: proto.extension_range.iter().map(|range| range_rules(range.options.as_deref())).collect(),
+            })
+            .collect();
+        let values = enums.iter().flat_map(|e| &e.value).zip(value_features);
+        let values = values
+            .map(|(proto, features)| {
+                let options = proto.options.as_deref();
+                DerivedValue {
+                    features,
+                    debug_redact: options.is_some_and(|o| o.debug_redact == Some(true)),
+                    support: options.and_then(|o| o.feature_support.as_deref()).map(|s| Arc::new(s.clone())),
+                }
+            })
+            .collect();
+        let fields = fields.iter().zip(field_features);
+        let fields = fields.map(|(proto, features)| derived_field(proto.options.as_deref(), features)).collect();
+        DerivedOptions {
+            root,
+            traits: FileTraits {
+                lite: file_options.is_some_and(|o| o.optimize_for == Some(OptimizeMode::LITE_RUNTIME)),
+            },
+            messages,
+            oneofs: oneof_features,
+            enums: enum_features,
+            values,
+            fields,
+            services: service_features,
+            methods: method_features,
+            faults,
         }
-        for (entry, features) in tables.oneofs.iter_mut().zip(oneof_features) {
-            entry.features = features;
-        }
-        for (entry, features) in tables.enums.iter_mut().zip(enum_features) {
-            entry.features = features;
-        }
-        let values = enums.iter().flat_map(|e| &e.value);
-        for ((entry, proto), features) in tables.values.iter_mut().zip(values).zip(value_features) {
-            entry.features = features;
-            if let Some(options) = &proto.options {
-                entry.debug_redact = options.debug_redact == Some(true);
-                entry.support = options.feature_support.as_deref().map(|s| Arc::new(s.clone()));
-            }
-        }
-        for ((entry, proto), features) in tables.fields.iter_mut().zip(&fields).zip(field_features) {
-            entry.features = features;
-            if let Some(options) = proto.options.as_deref() {
-                entry.packed = options.packed;
-                entry.own_features = options.features.as_deref().map(Features::explicit).unwrap_or_default();
-                entry.traits = FieldTraits {
-                    targets: options
-                        .targets
-                        .iter()
-                        .filter(|target| (0..16).contains(&target.0))
-                        .fold(0, |bits, target| bits | 1 << target.0),
-                    source_only: options.retention == Some(OptionRetention::RETENTION_SOURCE),
-                    support: options.feature_support.as_deref().map(|s| Arc::new(s.clone())),
-                };
-            }
-        }
-        for (entry, features) in tables.services.iter_mut().zip(service_features) {
-            entry.features = features;
-        }
-        for (entry, features) in tables.methods.iter_mut().zip(method_features) {
-            entry.features = features;
-        }
-        faults
     }
+
+    /// Takes over what [`DescriptorPool::derive_options`] found; returns its faults.
+    pub fn set_options(&mut self, file: FileId, derived: DerivedOptions) -> Vec<Fault> {
+        let tables = &mut self.files[file.index()];
+        tables.features = derived.root;
+        tables.options = derived.traits;
+        for (entry, message) in tables.messages.iter_mut().zip(derived.messages) {
+            entry.features = message.features;
+            entry.message_set = message.message_set;
+            for (range, rules) in entry.extension_ranges.iter_mut().zip(message.rules) {
+                range.rules = rules;
+            }
+        }
+        for (entry, features) in tables.oneofs.iter_mut().zip(derived.oneofs) {
+            entry.features = features;
+        }
+        for (entry, features) in tables.enums.iter_mut().zip(derived.enums) {
+            entry.features = features;
+        }
+        for (entry, value) in tables.values.iter_mut().zip(derived.values) {
+            entry.features = value.features;
+            entry.debug_redact = value.debug_redact;
+            entry.support = value.support;
+        }
+        for (entry, field) in tables.fields.iter_mut().zip(derived.fields) {
+            entry.features = field.features;
+            entry.own_features = field.own_features;
+            entry.packed = field.packed;
+            entry.traits = field.traits;
+        }
+        for (entry, features) in tables.services.iter_mut().zip(derived.services) {
+            entry.features = features;
+        }
+        for (entry, features) in tables.methods.iter_mut().zip(derived.methods) {
+            entry.features = features;
+        }
+        derived.faults
+    }
+}
+
+fn range_rules(options: Option<&ExtensionRangeOptions>) -> Option<Arc<ExtensionRangeOptions>> {
+    let has_rules = |o: &&ExtensionRangeOptions| !o.declaration.is_empty() || o.verification.is_some();
+    options.filter(has_rules).map(|o| Arc::new(o.clone()))
+}
+
+fn derived_field(options: Option<&FieldOptions>, features: Features) -> DerivedField {
+    let mut field = DerivedField {
+        features,
+        own_features: Features::default(),
+        packed: None,
+        traits: FieldTraits::default(),
+    };
+    let Some(options) = options else { return field };
+    field.packed = options.packed;
+    field.own_features = options.features.as_deref().map(Features::explicit).unwrap_or_default();
+    let targets = options.targets.iter().filter(|target| (0..16).contains(&target.0));
+    field.traits = FieldTraits {
+        targets: targets.fold(0, |bits, target| bits | 1 << target.0),
+        source_only: options.retention == Some(OptionRetention::RETENTION_SOURCE),
+        support: options.feature_support.as_deref().map(|s| Arc::new(s.clone())),
+    };
+    field
 }
 
 /// What labels, `packed` and group syntax of proto2 and proto3 say in terms of features.

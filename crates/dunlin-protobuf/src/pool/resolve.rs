@@ -6,7 +6,8 @@ use super::declare::edition_is_known;
 use super::fault::{Fault, Path};
 use super::symbols::{SymbolId, SymbolKind};
 use super::table::{Target, fields_in_order, join, messages_in_order};
-use super::{DescriptorPool, EnumId, FieldId, FileId, MessageId};
+use super::{DescriptorPool, EnumId, FieldId, FileId, MessageId, MessageView};
+use crate::names::edit_distance;
 use crate::descriptor::{FieldDescriptorProto, FileDescriptorProto, Type};
 
 /// What the names in one file stand for; see [`DescriptorPool::resolve`].
@@ -71,6 +72,19 @@ enum Want {
 }
 
 impl<'p> Resolver<'p> {
+    /// The pool in which names are looked up.
+    pub fn pool(&self) -> &'p DescriptorPool {
+        self.pool
+    }
+
+    /// Finds what `name` stands for beside message `neighbour`: in the scope that holds it.
+    pub fn find_beside(&mut self, name: &str, neighbour: MessageView<'p>) -> Option<SymbolRef> {
+        let id = neighbour.id();
+        let symbol = self.pool.files[id.file.index()].messages[id.index as usize].symbol;
+        let scope = self.pool.symbols.get(symbol).parent;
+        self.find_in(name, scope, Want::Anything).map(|symbol| self.pool.symbol_ref(symbol))
+    }
+
     /// Looks up names that are written in `file`.
     pub fn new(pool: &'p DescriptorPool, file: FileId) -> Self {
         Self { pool, file, used: BTreeSet::new(), hidden: None, shadow: None }
@@ -448,24 +462,4 @@ impl DescriptorPool {
             _ => SymbolRef::Other,
         }
     }
-}
-
-/// How many letters have to be changed, added, dropped or swapped with a neighbour.
-pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
-    let a: Vec<u8> = a.bytes().map(|b| b.to_ascii_lowercase()).collect();
-    let b: Vec<u8> = b.bytes().map(|b| b.to_ascii_lowercase()).collect();
-    let mut before: Vec<usize> = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let change = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = change.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }

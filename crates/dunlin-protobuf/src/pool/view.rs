@@ -87,6 +87,21 @@ impl DescriptorPool {
         }
     }
 
+    /// The message of `file` at a descriptor path such as `[4, 0, 3, 1]`.
+    pub fn message_at(&self, file: FileId, path: &[i32]) -> Option<MessageId> {
+        let tables = self.tables(file);
+        let mut steps = path.chunks_exact(2);
+        let step = |span: &super::table::Span, pair: &[i32], field: i32| {
+            let index = u32::try_from(pair[1]).ok()?;
+            (pair[0] == field && index < span.end - span.start).then_some(span.start + index)
+        };
+        let mut at = step(&tables.top.messages, steps.next()?, 4)?;
+        for pair in steps {
+            at = step(&tables.messages[at as usize].members.messages, pair, 3)?;
+        }
+        Some(MessageId { file, index: at })
+    }
+
     /// The message type of an id of this pool.
     pub fn message_by_id(&self, id: MessageId) -> MessageView<'_> {
         MessageView { pool: self, id }
@@ -147,7 +162,7 @@ impl<'p> FileView<'p> {
     }
 
     /// The imported files that were found: path, and whether it is an `import option`.
-    pub fn imports(&self) -> impl Iterator<Item = (FileId, bool)> + 'p {
+    pub fn imports(&self) -> impl Iterator<Item = (FileId, bool)> + use<'p> {
         self.tables().dependencies.iter().filter_map(|d| d.file.map(|file| (file, d.option)))
     }
 
@@ -350,6 +365,11 @@ impl<'p> ValueView<'p> {
 }
 
 impl<'p> FieldView<'p> {
+    /// The pool that the field is in.
+    pub fn pool(&self) -> &'p DescriptorPool {
+        self.pool
+    }
+
     pub(crate) fn entry(&self) -> &'p Field {
         &self.pool.tables(self.id.file).fields[self.id.index as usize]
     }

@@ -55,7 +55,7 @@ impl<'c> Check<'c> {
         }
         if entry.number <= 0 {
             self.error("field-number-out-of-range", path(&[3]), "field numbers have to be positive");
-        } else if let Some(message) = implementation_number(entry.number) {
+        } else if let Some(message) = implementation_number(entry.number, self.scope) {
             self.error("field-number-out-of-range", path(&[3]), message);
         }
         if proto.json_name.as_deref().is_some_and(|n| *n != json_name(proto.name.as_deref().unwrap_or_default())) {
@@ -93,18 +93,13 @@ impl<'c> Check<'c> {
                     self.error("invalid-default", place, "the default of an enum field has to be the name of a value");
                 } else if enumeration.value(&text).is_none() {
                     let name = enumeration.full_name();
-                    let similar = enumeration
-                        .values()
-                        .take(2_000)
-                        .map(|v| (crate::pool::resolve::edit_distance(&text, v.name()), v.name()))
-                        .min()
-                        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1));
+                    let similar = crate::names::closest(&text, enumeration.values().map(|v| v.name()));
                     let fault = self.error(
                         "unknown-enum-value",
                         place,
                         format!("enum \"{name}\" has no value \"{text}\""),
                     );
-                    if let Some((_, name)) = similar {
+                    if let Some(name) = similar {
                         fault.help = Some(format!("did you mean \"{name}\"?"));
                         fault.replacement = Some(name.to_owned());
                     }

@@ -1,6 +1,6 @@
 //! Field numbers: used once, not reserved, not set aside for extensions.
 
-use super::Check;
+use super::{Check, Scope};
 use crate::descriptor::DescriptorProto;
 use crate::pool::fault::Path;
 use crate::pool::table::join;
@@ -98,7 +98,7 @@ impl Check<'_> {
             numbers.push((number, field));
             let place = join(file.field_path(field), &[3]);
             let name = file.text(file.fields[field as usize].name);
-            if let Some(message) = out_of_bounds(number) {
+            if let Some(message) = out_of_bounds(number, self.scope) {
                 let next = *free.get_or_insert_with(|| self.next_number(index));
                 let fault = self.error("field-number-out-of-range", place, message);
                 fault.help = next.map(|next| format!("the next free number is {next}"));
@@ -162,19 +162,19 @@ impl Check<'_> {
 }
 
 /// Why a field cannot have this number at all.
-pub(super) fn out_of_bounds(number: i32) -> Option<String> {
+fn out_of_bounds(number: i32, scope: Scope) -> Option<String> {
     if number <= 0 {
         Some("field numbers have to be positive".into())
     } else if number > MAX_NUMBER {
         Some(format!("field numbers cannot be greater than {MAX_NUMBER}"))
     } else {
-        implementation_number(number)
+        implementation_number(number, scope)
     }
 }
 
 /// Why neither a field nor an extension can have this number.
-pub(super) fn implementation_number(number: i32) -> Option<String> {
-    IMPLEMENTATION.contains(&number).then(|| {
+pub(super) fn implementation_number(number: i32, scope: Scope) -> Option<String> {
+    (scope == Scope::Input && IMPLEMENTATION.contains(&number)).then(|| {
         let (first, last) = (IMPLEMENTATION.start(), IMPLEMENTATION.end());
         format!("field numbers {first} to {last} are reserved for the implementation")
     })
