@@ -154,7 +154,13 @@ impl<'t> Lowering<'t> {
         let span = self.tree.span(node.first + 2, node.end - 1);
         let text = String::from_utf8_lossy(&value).into_owned();
         let known: &[(&str, Edition)] = if is_edition {
-            &[("2023", Edition::EDITION_2023), ("2024", Edition::EDITION_2024), ("2026", Edition::EDITION_2026)]
+            &[
+                ("2023", Edition::EDITION_2023),
+                ("2024", Edition::EDITION_2024),
+                ("2026", Edition::EDITION_2026),
+                // For what is being tried out; who may use it is checked with the rest of the file.
+                ("UNSTABLE", Edition::EDITION_UNSTABLE),
+            ]
         } else {
             &[("proto2", Edition::EDITION_PROTO2), ("proto3", Edition::EDITION_PROTO3)]
         };

@@ -576,12 +576,7 @@ impl<'p> Setting<'p> {
                     continue;
                 }
                 Value::Bytes(bytes) if is_leaf => bytes.clone(),
-                Value::Message(message) if is_leaf => {
-                    let mut body = Vec::new();
-                    let in_set = matches!(field.kind(), FieldKind::Message(m) if m.is_message_set());
-                    message.encode(Keep::Everything, in_set, &mut body);
-                    body
-                }
+                Value::Message(message) if is_leaf => value::bytes_of(message, *field, Keep::Everything),
                 _ => inner,
             };
             if field.is_delimited() {

@@ -126,6 +126,12 @@ impl Lowering<'_> {
     }
 
     fn type_of(&mut self, first: u32, end: u32) -> (Option<Type>, Option<String>) {
+        if self.edition == Edition::EDITION_UNSTABLE
+            && end == first + 1
+            && let Some(ty) = self.unstable_type(first)
+        {
+            return (Some(ty), None);
+        }
         let scalar = match self.tree.token(first).keyword {
             Keyword::Double => Type::TYPE_DOUBLE,
             Keyword::Float => Type::TYPE_FLOAT,
@@ -152,6 +158,36 @@ impl Lowering<'_> {
             _ => return (None, Some(self.dotted_name(first, end))),
         };
         (Some(scalar), None)
+    }
+
+    /// What is being tried out: integer types say on their face how they are encoded.
+    fn unstable_type(&mut self, token: u32) -> Option<Type> {
+        let (ty, instead) = match self.tree.bytes(token) {
+            b"int32" => (Type::TYPE_SFIXED32, None),
+            b"int64" => (Type::TYPE_SFIXED64, None),
+            b"uint32" => (Type::TYPE_FIXED32, None),
+            b"uint64" => (Type::TYPE_FIXED64, None),
+            b"varint32" => (Type::TYPE_INT32, None),
+            b"varint64" => (Type::TYPE_INT64, None),
+            b"uvarint32" => (Type::TYPE_UINT32, None),
+            b"uvarint64" => (Type::TYPE_UINT64, None),
+            b"zigzag32" => (Type::TYPE_SINT32, None),
+            b"zigzag64" => (Type::TYPE_SINT64, None),
+            b"fixed32" => (Type::TYPE_FIXED32, Some("uint32")),
+            b"fixed64" => (Type::TYPE_FIXED64, Some("uint64")),
+            b"sfixed32" => (Type::TYPE_SFIXED32, Some("int32")),
+            b"sfixed64" => (Type::TYPE_SFIXED64, Some("int64")),
+            b"sint32" => (Type::TYPE_SINT32, Some("zigzag32")),
+            b"sint64" => (Type::TYPE_SINT64, Some("zigzag64")),
+            _ => return None,
+        };
+        if let Some(instead) = instead {
+            let name = self.tree.identifier(token).to_owned();
+            let fault = self.fault_at_token("obsolete-type", token, format!("type `{name}` does not exist in edition UNSTABLE"));
+            fault.help = Some(format!("use `{instead}`"));
+            fault.replacement = Some(instead.into());
+        }
+        Some(ty)
     }
 
     fn field_options(&mut self, id: NodeId, field: &mut FieldDescriptorProto, path: &[i32]) -> Option<u32> {

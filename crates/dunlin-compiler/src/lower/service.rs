@@ -53,6 +53,8 @@ impl Lowering<'_> {
             name: Some(tree.identifier(node.first + 1).to_owned()),
             input_type: Some(self.dotted_name(input.0, input.1)),
             output_type: Some(self.dotted_name(output.0, output.1)),
+            // A block counts as options even if it holds none.
+            options: has_block.then(Box::default),
             client_streaming,
             server_streaming,
             ..Default::default()

@@ -192,7 +192,8 @@ fn is_set(field: FieldView<'_>) -> bool {
     matches!(field.kind(), FieldKind::Message(message) if message.is_message_set())
 }
 
-fn bytes_of(message: &MessageValue<'_>, field: FieldView<'_>, keep: Keep) -> Vec<u8> {
+/// The bytes of a message that is the value of `field`.
+pub(crate) fn bytes_of(message: &MessageValue<'_>, field: FieldView<'_>, keep: Keep) -> Vec<u8> {
     let mut out = Vec::new();
     match field.kind() {
         // The entry of a map always has both its key and its value.

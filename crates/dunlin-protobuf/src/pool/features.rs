@@ -69,7 +69,7 @@ impl Features {
             Edition::EDITION_PROTO3 => proto3,
             Edition::EDITION_2023 => edition2023,
             Edition::EDITION_2024 => edition2024,
-            Edition::EDITION_2026 => edition2026,
+            Edition::EDITION_2026 | Edition::EDITION_UNSTABLE => edition2026,
             _ => return None,
         })
     }

@@ -1,10 +1,17 @@
-use super::Check;
+use super::{Check, Scope};
 use crate::descriptor::{Edition, OptimizeMode};
 use crate::pool::declare::import_path;
 
 impl Check<'_> {
     pub(super) fn file(&mut self) {
         self.lite_imports();
+        // Only the files of the implementation itself may try out what is not released.
+        let is_own = self.file.path.starts_with("google/protobuf/");
+        if self.edition() == Edition::EDITION_UNSTABLE && self.scope == Scope::Input && !is_own {
+            self.error("unknown-edition", vec![12], "edition UNSTABLE is not released")
+                .help
+                .replace("the newest edition is 2026".into());
+        }
         if self.edition() < Edition::EDITION_2024 && !self.proto.option_dependency.is_empty() {
             self.error("option-import-too-early", vec![15, 0], "option imports need edition 2024")
                 .help
