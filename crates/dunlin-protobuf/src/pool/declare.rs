@@ -297,7 +297,12 @@ impl DescriptorPool {
             Ok(symbol) => {
                 // Thirty-two levels of names this short cannot exceed the limit.
                 if name.1 > 1024 {
-                    let len = self.symbols.full_name(&self.files, symbol).len();
+                    let mut len = self.symbols.full_name(&self.files, symbol).len();
+                    let text = self.files[id.index()].text(name);
+                    if kind == SymbolKind::Field && text.bytes().any(|b| b.is_ascii_uppercase()) {
+                        // Its other spellings, in lower case, camel case and JSON, count as well.
+                        len += 3 * (text.len() + 1);
+                    }
                     if len > MAX_FULL_NAME_LEN {
                         faults.push(Fault::error(
                             id,

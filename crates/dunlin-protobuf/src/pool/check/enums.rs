@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Check;
+use super::fields::support_faults;
 use crate::descriptor::{Edition, EnumDescriptorProto, EnumType};
 use crate::names::{EnumPrefix, enum_value_key};
 use crate::pool::table::join;
@@ -36,6 +37,13 @@ impl Check<'_> {
         self.enum_reserved(index, proto);
         self.enum_value_names(index, proto);
         self.enum_json_strings(index, proto);
+        for (position, value) in proto.value.iter().enumerate() {
+            let Some(support) = value.options.as_deref().and_then(|o| o.feature_support.as_deref()) else { continue };
+            for fault in support_faults(support, value.name.as_deref().unwrap_or_default()) {
+                let place = join(file.enum_path(index), &[2, position as i32, 3, 4]);
+                self.error("feature-support", place, fault);
+            }
+        }
     }
 
     fn enum_aliases(&mut self, index: u32, proto: &EnumDescriptorProto) {

@@ -1,7 +1,7 @@
 use super::Check;
 use super::ranges::implementation_number;
 use crate::descriptor::{
-    Edition, FieldDescriptorProto, FieldOptions, FieldPresence, JsType, Label,
+    Edition, FeatureSupport, FieldDescriptorProto, FieldOptions, FieldPresence, JsType, Label,
     MessageEncoding, RepeatedFieldEncoding, Type, Utf8Validation,
 };
 use crate::names::{json_name, map_entry_name};
@@ -206,15 +206,30 @@ impl<'c> Check<'c> {
         let FieldKind::Enum(enumeration) = view.kind() else { return };
         for value in enumeration.values() {
             let Some(own) = value.feature_support() else { continue };
-            let name = value.full_name();
-            if own.edition_introduced.is_some_and(|e| Some(e) < support.edition_introduced) {
-                let message = format!("\"{name}\" is introduced before \"{}\"", view.full_name());
-                self.error("feature-support", place(), message);
+            let (name, field) = (value.full_name(), view.full_name());
+            // What a value does not say, it takes from the field.
+            let merged = FeatureSupport {
+                edition_introduced: own.edition_introduced.or(support.edition_introduced),
+                edition_deprecated: own.edition_deprecated.or(support.edition_deprecated),
+                deprecation_warning: own.deprecation_warning.clone().or(support.deprecation_warning.clone()),
+                edition_removed: own.edition_removed.or(support.edition_removed),
+                removal_error: own.removal_error.clone().or(support.removal_error.clone()),
+                ..Default::default()
+            };
+            for fault in support_faults(&merged, &name) {
+                self.error("feature-support", place(), fault);
             }
-            if support.edition_removed.is_some() && own.edition_removed > support.edition_removed {
-                let message = format!("\"{name}\" is removed after \"{}\"", view.full_name());
-                self.error("feature-support", place(), message);
-            }
+            let later = |own: Option<Edition>, of_field: Option<Edition>| of_field.is_some() && own > of_field;
+            let what = if merged.edition_introduced < support.edition_introduced {
+                "introduced before"
+            } else if later(merged.edition_removed, support.edition_removed) {
+                "removed after"
+            } else if later(merged.edition_deprecated, support.edition_deprecated) {
+                "deprecated after"
+            } else {
+                continue;
+            };
+            self.error("feature-support", place(), format!("\"{name}\" is {what} \"{field}\""));
         }
     }
 
@@ -391,7 +406,6 @@ fn is_option_message(name: &str) -> bool {
             | "OneofOptions"
             | "ExtensionRangeOptions"
             | "StreamOptions"
-            | "FeatureSet"
     )
 }
 
@@ -432,7 +446,7 @@ fn escapes_are_valid(text: &str) -> bool {
 }
 
 /// What is wrong with the editions in which an option or a feature may be used.
-fn support_faults(support: &crate::descriptor::FeatureSupport, name: &str) -> Vec<String> {
+pub(super) fn support_faults(support: &FeatureSupport, name: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let (introduced, deprecated, removed) =
         (support.edition_introduced, support.edition_deprecated, support.edition_removed);
