@@ -1,5 +1,6 @@
 //! `dunlin`: compile, check and talk Protocol Buffers and gRPC.
 
+mod print;
 mod protoc;
 
 use std::process::ExitCode;

@@ -1,47 +1,150 @@
-//! `dunlin protoc`: placeholder while the compiler is brought up.
-use dunlin_compiler::loader::{IncludePaths, VirtualPath};
-use dunlin_compiler::{Compiler, DescriptorOptions};
-use std::io::Write;
+//! `dunlin protoc`: protoc's own command line.
+
+mod arguments;
+mod free_fields;
+mod generate;
+mod inputs;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
-pub fn main(arguments: &[String]) -> ExitCode {
-    let mut paths = IncludePaths::new();
-    let mut files = vec![];
-    let mut out = None;
-    let mut opts = DescriptorOptions::default();
-    let mut args: Vec<String> = vec![];
-    for a in arguments {
-        if let Some(f) = a.strip_prefix('@') {
-            args.extend(std::fs::read_to_string(f).unwrap().lines().map(str::to_owned));
-        } else { args.push(a.clone()); }
-    }
-    let mut it = args.into_iter();
-    while let Some(a) = it.next() {
-        if a == "-I" { paths = paths.folder(it.next().unwrap()); }
-        else if let Some(p) = a.strip_prefix("-I") { paths = paths.folder(p); }
-        else if a == "-o" { out = it.next(); }
-        else if let Some(p) = a.strip_prefix("-o") { out = Some(p.into()); }
-        else if a == "--include_imports" { opts.include_imports = true; }
-        else if a == "--include_source_info" { opts.include_source_info = true; }
-        else if a == "--retain_options" { opts.retain_options = true; }
-        else { files.push(a); }
-    }
-    if paths.is_empty() { paths = paths.folder("."); }
-    let inputs: Vec<String> = files.iter().map(|f| match paths.virtual_path(f) { VirtualPath::Found(v) if std::path::Path::new(f).exists() => v, _ => f.clone() }).collect();
-    match Compiler::new(paths).source_info(opts.include_source_info).compile(inputs) {
-        Ok(c) => {
-            if let Some(out) = out {
-                let mut w = std::io::BufWriter::with_capacity(1 << 20, std::fs::File::create(out).unwrap());
-                c.encode_file_descriptor_set(opts, |b| w.write_all(b)).unwrap();
-            }
-            ExitCode::SUCCESS
+use dunlin_compiler::diagnostic::Severity;
+use dunlin_compiler::{Compilation, Compiler, DescriptorOptions, Diagnostics};
+
+use crate::print::{complain, say};
+use arguments::{Action, Arguments};
+
+/// The release of protoc whose language and command line this is.
+pub(crate) const VERSION: &str = "36.2";
+
+/// What went wrong, as it is printed.
+pub(crate) type Failure = String;
+
+pub(crate) fn main(arguments: &[String]) -> ExitCode {
+    let parsed = match arguments::parse(arguments) {
+        Ok(Action::Help) => {
+            say(arguments::HELP);
+            return ExitCode::SUCCESS;
         }
-        Err(d) => {
-            for i in &d.items {
-                let (f, lc) = match i.location { Some(l) => (d.source(l.source).display_path.clone(), d.line_column(l)), None => (String::new(), None) };
-                eprintln!("{f}:{}:{}: {:?}: {} [{}] {:?}", lc.map_or(0, |l| l.0), lc.map_or(0, |l| l.1), i.severity, i.message, i.code, i.help);
-            }
-            ExitCode::FAILURE
+        Ok(Action::Version) => {
+            say(&format!("libprotoc {VERSION}"));
+            return ExitCode::SUCCESS;
+        }
+        Ok(Action::Run(parsed)) => parsed,
+        Err(message) => return fail(&message),
+    };
+    for folder in &parsed.missing_folders {
+        complain(&format!("{folder}: warning: directory does not exist."));
+    }
+    match run(&parsed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    if !message.is_empty() {
+        complain(message);
+    }
+    ExitCode::FAILURE
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let loader = inputs::Inputs::open(arguments)?;
+    let paths = loader.virtual_paths(&arguments.inputs)?;
+    let needs_positions = arguments.include_source_info || !arguments.generators.is_empty();
+    let compilation = Compiler::new(&loader)
+        .source_info(needs_positions)
+        .compile(paths)
+        .map_err(|diagnostics| print(&diagnostics, arguments).err().unwrap_or_default())?;
+    print(compilation.warnings(), arguments)?;
+    check_dependencies(&compilation, arguments)?;
+    let mut outputs = generate::generate(&compilation, arguments)?;
+    let generated = generate::write(&mut outputs, arguments)?;
+    if let Some(path) = &arguments.dependency_out {
+        let mut targets = generated;
+        targets.extend(arguments.descriptor_set_out.clone());
+        write_dependencies(&compilation, &loader, &targets, path)?;
+    }
+    if let Some(path) = &arguments.descriptor_set_out {
+        write_descriptor_set(&compilation, arguments, path)?;
+    }
+    if arguments.print_free_field_numbers {
+        for file in compilation.inputs() {
+            free_fields::print(file.proto());
         }
     }
+    let has_warnings = compilation.warnings().warning_count() > 0;
+    if arguments.fatal_warnings && has_warnings { Err(String::new()) } else { Ok(()) }
+}
+
+/// Prints diagnostics, one line each; fails if one is an error.
+fn print(diagnostics: &Diagnostics, arguments: &Arguments) -> Result<(), Failure> {
+    // protoc tells of a missing `syntax` in its log, not among the warnings.
+    for item in diagnostics.items.iter().filter(|item| item.code != "missing-syntax") {
+        complain(&diagnostics.line(item, arguments.error_format));
+    }
+    let failed = diagnostics.items.iter().any(|item| item.severity == Severity::Error);
+    if failed { Err(String::new()) } else { Ok(()) }
+}
+
+fn check_dependencies(compilation: &Compilation, arguments: &Arguments) -> Result<(), Failure> {
+    for file in compilation.inputs() {
+        let proto = file.proto();
+        if arguments.disallow_services && !proto.service.is_empty() {
+            return Err(format!("{}: This file contains services, but --disallow_services was used.", file.path()));
+        }
+        for (allowed, imports, message) in [
+            (&arguments.direct_dependencies, &proto.dependency, &arguments.direct_dependencies_message),
+            (&arguments.option_dependencies, &proto.option_dependency, &arguments.option_dependencies_message),
+        ] {
+            let Some(allowed) = allowed else { continue };
+            let missing: Vec<String> = imports
+                .iter()
+                .filter(|import| !allowed.contains(*import))
+                .map(|import| format!("{}: {}", file.path(), message.replace("%s", import)))
+                .collect();
+            if !missing.is_empty() {
+                return Err(missing.join("\n"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_descriptor_set(compilation: &Compilation, arguments: &Arguments, path: &str) -> Result<(), Failure> {
+    let options = DescriptorOptions {
+        include_imports: arguments.include_imports,
+        include_source_info: arguments.include_source_info,
+        retain_options: arguments.retain_options,
+    };
+    let write = || -> std::io::Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+        compilation.encode_file_descriptor_set(options, |bytes| out.write_all(bytes))?;
+        out.flush()
+    };
+    write().map_err(|error| format!("{path}: {error}"))
+}
+
+/// A rule for make: the outputs depend on all files that were read.
+fn write_dependencies(
+    compilation: &Compilation,
+    loader: &inputs::Inputs,
+    targets: &[String],
+    path: &str,
+) -> Result<(), Failure> {
+    let mut rule = String::new();
+    if !targets.is_empty() {
+        rule.push_str(&targets.join(" \\\n"));
+        rule.push(':');
+        let files: Vec<String> = compilation
+            .select(true)
+            .into_iter()
+            .filter_map(|id| loader.disk_path(compilation.file(id).path()))
+            .collect();
+        let files: Vec<String> = files.iter().map(|file| format!(" {file}")).collect();
+        rule.push_str(&files.join("\\\n"));
+    }
+    std::fs::write(path, rule).map_err(|error| format!("{path}: {error}"))
 }

@@ -119,6 +119,10 @@ impl Diagnostics {
     pub(crate) fn sort(&mut self) {
         self.items.sort_by(|a, b| (a.location, a.code, &a.message).cmp(&(b.location, b.code, &b.message)));
         self.items.dedup_by(|a, b| a.location == b.location && a.location.is_some() && a.code == b.code);
+        // A number that could not be read breaks further rules, which are not worth a word.
+        let unread: std::collections::HashSet<Option<Location>> =
+            self.items.iter().filter(|d| d.code == "integer-out-of-range").map(|d| d.location).collect();
+        self.items.retain(|d| d.code == "integer-out-of-range" || !unread.contains(&d.location));
     }
 }
 

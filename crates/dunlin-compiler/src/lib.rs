@@ -28,6 +28,7 @@ pub mod loader;
 mod lower;
 mod options;
 mod parallel;
+pub mod render;
 pub mod syntax;
 pub mod wellknown;
 
