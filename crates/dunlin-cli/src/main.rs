@@ -1,20 +1,48 @@
 //! `dunlin`: compile, check and talk Protocol Buffers and gRPC.
 
+mod arguments;
+mod build;
 mod print;
 mod protoc;
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// One tool for Protocol Buffers and gRPC.
+#[derive(Debug, Parser)]
+#[command(name = "dunlin", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Build(build::BuildArgs),
+    /// Do what protoc does, with protoc's own command line
+    #[command(disable_help_flag = true)]
+    Protoc {
+        /// protoc's arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os();
-    let program = arguments.next().unwrap_or_default();
-    let name = std::path::Path::new(&program).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let arguments: Vec<String> = arguments.map(|a| a.to_string_lossy().into_owned()).collect();
-    if name == "protoc" {
-        return protoc::main(&arguments);
+    let mut arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let program = arguments.first().cloned().unwrap_or_default();
+    // Started under its name, this is protoc; and its arguments are not for anyone else to read.
+    if Path::new(&program).file_stem().is_some_and(|name| name == "protoc") {
+        return protoc::main(&arguments[1..]);
     }
-    match arguments.split_first() {
-        Some((first, rest)) if first == "protoc" => protoc::main(rest),
-        _ => ExitCode::from(2),
+    if arguments.get(1).is_some_and(|first| first == "protoc") {
+        return protoc::main(&arguments[2..]);
+    }
+    arguments::accept_single_dashes::<Cli>(&mut arguments);
+    match Cli::parse_from(arguments).command {
+        Command::Build(args) => build::main(args),
+        Command::Protoc { arguments } => protoc::main(&arguments),
     }
 }

@@ -93,11 +93,18 @@ fn check_dependencies(compilation: &Compilation, arguments: &Arguments) -> Resul
     for file in compilation.inputs() {
         let proto = file.proto();
         if arguments.disallow_services && !proto.service.is_empty() {
-            return Err(format!("{}: This file contains services, but --disallow_services was used.", file.path()));
+            return Err(format!(
+                "{}: This file contains services, but --disallow_services was used.",
+                file.path()
+            ));
         }
         for (allowed, imports, message) in [
             (&arguments.direct_dependencies, &proto.dependency, &arguments.direct_dependencies_message),
-            (&arguments.option_dependencies, &proto.option_dependency, &arguments.option_dependencies_message),
+            (
+                &arguments.option_dependencies,
+                &proto.option_dependency,
+                &arguments.option_dependencies_message,
+            ),
         ] {
             let Some(allowed) = allowed else { continue };
             let missing: Vec<String> = imports

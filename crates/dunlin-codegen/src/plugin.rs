@@ -35,7 +35,10 @@ pub enum PluginError {
 ///
 /// # Errors
 /// If it cannot be run, fails, or does not answer.
-pub fn run(command: &mut Command, request: &CodeGeneratorRequest) -> Result<CodeGeneratorResponse, PluginError> {
+pub fn run(
+    command: &mut Command,
+    request: &CodeGeneratorRequest,
+) -> Result<CodeGeneratorResponse, PluginError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdin(Stdio::piped())

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
+use dunlin_protobuf::Message;
 use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet, SourceCodeInfo};
 use dunlin_protobuf::pool::{DescriptorPool, FileId};
 use dunlin_protobuf::wire::{Reader, WireType, write};
-use dunlin_protobuf::Message;
 
 use crate::diagnostic::{Diagnostics, Source};
 use crate::element::options_slot;
@@ -133,7 +133,8 @@ impl Compilation {
         if !seen.insert(start) {
             return;
         }
-        let plain = |id: FileId| self.pool.file(id).imports().filter(|(_, is_option)| !is_option).map(|(id, _)| id);
+        let plain =
+            |id: FileId| self.pool.file(id).imports().filter(|(_, is_option)| !is_option).map(|(id, _)| id);
         let mut stack = vec![(start, plain(start).collect::<Vec<_>>().into_iter())];
         while let Some((file, imports)) = stack.last_mut() {
             match imports.next() {
@@ -161,18 +162,46 @@ pub struct CompiledFile {
     /// All options, of those elements that lost some.
     full_options: Vec<(usize, Vec<u8>)>,
     source_info: Option<Box<SourceInfo>>,
+    unused_imports: Vec<usize>,
+    says_syntax: bool,
+}
+
+/// What a file is made of.
+pub(crate) struct Parts {
+    pub(crate) source: Source,
+    pub(crate) proto: FileDescriptorProto,
+    pub(crate) pending: Vec<PendingOptions>,
+    pub(crate) elements: Vec<ElementOptions>,
+    pub(crate) full_options: Vec<(usize, Vec<u8>)>,
+    pub(crate) source_info: Option<Box<SourceInfo>>,
+    pub(crate) unused_imports: Vec<usize>,
+    pub(crate) says_syntax: bool,
 }
 
 impl CompiledFile {
-    pub(crate) fn new(
-        source: Source,
-        proto: FileDescriptorProto,
-        pending: Vec<PendingOptions>,
-        elements: Vec<ElementOptions>,
-        full_options: Vec<(usize, Vec<u8>)>,
-        source_info: Option<Box<SourceInfo>>,
-    ) -> Self {
-        Self { source, proto, pending, elements, full_options, source_info }
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            source,
+            proto,
+            pending,
+            elements,
+            full_options,
+            source_info,
+            unused_imports,
+            says_syntax,
+        } = parts;
+        Self { source, proto, pending, elements, full_options, source_info, unused_imports, says_syntax }
+    }
+
+    /// The plain imports that nothing in the file needs, as indexes into `dependency`; found for
+    /// inputs only.
+    pub fn unused_imports(&self) -> &[usize] {
+        &self.unused_imports
+    }
+
+    /// True if the source starts with a `syntax` or `edition` statement.
+    pub fn says_syntax(&self) -> bool {
+        self.says_syntax
     }
 
     /// The path under which the file is imported.

@@ -5,9 +5,11 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use dunlin_protobuf::Message;
 use dunlin_protobuf::descriptor::FileDescriptorProto;
-use dunlin_protobuf::pool::{DerivedOptions, DescriptorPool, Fault, FileId, FileTables, Links, Scope, Severity};
+use dunlin_protobuf::pool::{
+    DerivedOptions, DescriptorPool, Fault, FileId, FileTables, Links, Scope, Severity,
+};
 
-use crate::compilation::{Compilation, CompiledFile};
+use crate::compilation::{Compilation, CompiledFile, Parts};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source, SourceId};
 use crate::element::{finish_names, options_slot};
 use crate::loader::{LoadError, Loaded, Loader};
@@ -136,6 +138,8 @@ struct Unit {
     interpreted: Interpreted,
     derived: Option<DerivedOptions>,
     used: BTreeSet<FileId>,
+    unused_imports: Vec<usize>,
+    says_syntax: bool,
     /// Options in full, of elements that lost some of them for what runs.
     full_options: Vec<(usize, Vec<u8>)>,
 }
@@ -165,7 +169,8 @@ struct Queue {
 impl Run {
     fn load<L: Loader>(compiler: &Compiler<L>, inputs: &[String]) -> Self {
         let mut known = HashSet::new();
-        let mut waiting: Vec<String> = inputs.iter().filter(|path| known.insert((*path).clone())).cloned().collect();
+        let mut waiting: Vec<String> =
+            inputs.iter().filter(|path| known.insert((*path).clone())).cloned().collect();
         waiting.reverse();
         let queue = Mutex::new(Queue { waiting, known, loaded: HashMap::new(), busy: 0 });
         let changed = Condvar::new();
@@ -190,7 +195,8 @@ impl Run {
                 state.busy += 1;
                 drop(state);
                 let is_input = input_set.contains(path.as_str());
-                let unit = compiler.read(&path).map(|loaded| parse(&path, loaded, is_input, compiler.source_info));
+                let unit =
+                    compiler.read(&path).map(|loaded| parse(&path, loaded, is_input, compiler.source_info));
                 match queue.lock() {
                     Ok(relocked) => state = relocked,
                     Err(_) => return,
@@ -198,7 +204,8 @@ impl Run {
                 state.busy -= 1;
                 if let Ok(unit) = &unit {
                     for import in unit.proto.dependency.iter().chain(&unit.proto.option_dependency) {
-                        if state.known.len() < compiler.limits.max_files && state.known.insert(import.clone()) {
+                        if state.known.len() < compiler.limits.max_files && state.known.insert(import.clone())
+                        {
                             state.waiting.push(import.clone());
                         }
                     }
@@ -380,8 +387,11 @@ impl Run {
             };
             let mut interpreted = interpret(context, &unit.pending, stage == Stage::Preliminary);
             for (pending, element) in unit.pending.iter().zip(&interpreted.elements) {
-                if let Err(error) = options_slot(&mut unit.proto, &pending.path, pending.kind, &element.encoded) {
-                    let span = pending.statements.first().map_or(Span::default(), |s| s.name_span.to(s.value_span));
+                if let Err(error) =
+                    options_slot(&mut unit.proto, &pending.path, pending.kind, &element.encoded)
+                {
+                    let span =
+                        pending.statements.first().map_or(Span::default(), |s| s.name_span.to(s.value_span));
                     interpreted.faults.push(SyntaxFault {
                         code: "option-encoding",
                         span,
@@ -422,7 +432,10 @@ impl Run {
             let scope = if unit.is_input { Scope::Input } else { Scope::Import };
             pool.check(file, &unit.proto, scope, &mut unit.faults);
             if unit.is_input && !unit.is_descriptor {
-                unit.faults.extend(unused_imports(pool, file, unit));
+                let unused = unused_imports(pool, file, unit);
+                let plain = unused.iter().filter(|fault| fault.path[0] == 3);
+                unit.unused_imports = plain.map(|fault| fault.path[1] as usize).collect();
+                unit.faults.extend(unused);
                 unit.faults.extend(option_import_faults(pool, file, unit));
                 unit.faults.extend(generic_services(file, &unit.proto));
             }
@@ -456,7 +469,16 @@ impl Run {
             unit.interpreted.elements = elements;
         });
         let files = self.units.into_iter().map(|unit| {
-            CompiledFile::new(unit.source, unit.proto, unit.pending, unit.interpreted.elements, unit.full_options, unit.source_info)
+            CompiledFile::new(Parts {
+                source: unit.source,
+                proto: unit.proto,
+                pending: unit.pending,
+                elements: unit.interpreted.elements,
+                full_options: unit.full_options,
+                source_info: unit.source_info,
+                unused_imports: unit.unused_imports,
+                says_syntax: unit.says_syntax,
+            })
         });
         Ok(Compilation::new(self.pool, files.collect(), self.inputs, diagnostics))
     }
@@ -549,6 +571,8 @@ fn parse(path: &str, loaded: Loaded, is_input: bool, source_info: bool) -> Unit 
         interpreted: Interpreted::default(),
         derived: None,
         used: BTreeSet::new(),
+        unused_imports: Vec::new(),
+        says_syntax: true,
         full_options: Vec::new(),
     };
     match loaded {
@@ -569,6 +593,7 @@ fn parse(path: &str, loaded: Loaded, is_input: bool, source_info: bool) -> Unit 
             let lowered = lower(&tree, path, recorder);
             unit.is_broken = !faults.is_empty();
             unit.syntax_faults = faults;
+            unit.says_syntax = !lowered.faults.iter().any(|fault| fault.code == "missing-syntax");
             unit.syntax_faults.extend(lowered.faults);
             unit.proto = lowered.proto;
             unit.pending = lowered.options;
@@ -659,7 +684,8 @@ fn option_import_faults(pool: &DescriptorPool, file: FileId, unit: &Unit) -> Vec
     let mut faults = Vec::new();
     for (index, path) in unit.proto.option_dependency.iter().enumerate() {
         let Some(id) = pool.file_by_path(path) else { continue };
-        let redacting = pool.file(id).fields().find(|field| field.is_extension() && crate::element::redacts(*field));
+        let redacting =
+            pool.file(id).fields().find(|field| field.is_extension() && crate::element::redacts(*field));
         if let Some(field) = redacting {
             let message = format!(
                 "option `({})` marks fields to be redacted, and \"{path}\" is imported for options only",
@@ -701,8 +727,13 @@ pub(crate) fn descriptor_only() -> DescriptorPool {
     pool.set_links(file, links);
     // Twice: the second time, what the first found out about the options is known.
     for _ in 0..2 {
-        let context =
-            OptionContext { pool: &pool, file, source: &unit.source.text, is_input: false, lacks_imports: false };
+        let context = OptionContext {
+            pool: &pool,
+            file,
+            source: &unit.source.text,
+            is_input: false,
+            lacks_imports: false,
+        };
         let interpreted = interpret(context, &unit.pending, false);
         for (pending, element) in unit.pending.iter().zip(&interpreted.elements) {
             let _ = options_slot(&mut unit.proto, &pending.path, pending.kind, &element.encoded);

@@ -16,7 +16,11 @@ pub(crate) fn options_slot(
     kind: ElementKind,
     encoded: &[u8],
 ) -> Result<(), DecodeError> {
-    fn decode<M: Message>(slot: &mut Option<Box<M>>, encoded: &[u8], is_present: bool) -> Result<(), DecodeError> {
+    fn decode<M: Message>(
+        slot: &mut Option<Box<M>>,
+        encoded: &[u8],
+        is_present: bool,
+    ) -> Result<(), DecodeError> {
         *slot = if is_present { Some(Box::new(M::decode(encoded)?)) } else { None };
         Ok(())
     }
@@ -25,7 +29,9 @@ pub(crate) fn options_slot(
     let Some(()) = (match kind {
         ElementKind::File => Some(decode(&mut proto.options, encoded, is_present)?),
         ElementKind::Service => match path {
-            [6, s] => index(&mut proto.service, *s).map(|s| decode(&mut s.options, encoded, is_present)).transpose()?,
+            [6, s] => index(&mut proto.service, *s)
+                .map(|s| decode(&mut s.options, encoded, is_present))
+                .transpose()?,
             _ => None,
         },
         ElementKind::Method => match path {
@@ -219,7 +225,9 @@ pub(crate) fn redacts(field: FieldView<'_>) -> bool {
     let mut queue = vec![field];
     while let Some(field) = queue.pop() {
         match field.kind() {
-            FieldKind::Enum(enumeration) if enumeration.values().any(|value| value.is_debug_redact()) => return true,
+            FieldKind::Enum(enumeration) if enumeration.values().any(|value| value.is_debug_redact()) => {
+                return true;
+            }
             FieldKind::Message(message) if seen.insert(message.id()) => queue.extend(message.fields()),
             _ => {}
         }

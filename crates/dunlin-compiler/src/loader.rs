@@ -168,7 +168,11 @@ impl Loader for IncludePaths {
             }
         }
         let place = |m: &Mapping| {
-            if m.virtual_path.is_empty() { m.disk_path.clone() } else { format!("{} (for {})", m.disk_path, m.virtual_path) }
+            if m.virtual_path.is_empty() {
+                m.disk_path.clone()
+            } else {
+                format!("{} (for {})", m.disk_path, m.virtual_path)
+            }
         };
         Err(LoadError::NotFound { searched: self.mappings.iter().map(place).collect() })
     }

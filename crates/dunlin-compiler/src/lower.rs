@@ -17,8 +17,8 @@ use hashbrown::HashMap;
 use dunlin_protobuf::descriptor::{Edition, FileDescriptorProto};
 
 use crate::syntax::{Keyword, Node, NodeId, NodeKind, Span, SyntaxFault, TokenKind, Tree, literal};
-use location::Recorder;
 pub(crate) use field::to_float;
+use location::Recorder;
 pub(crate) use option::{ElementKind, NamePart, OptionStatement, OptionValue, PendingOptions, display_name};
 
 /// A file as lowering leaves it.
@@ -43,12 +43,7 @@ pub(crate) fn lower(tree: &Tree<'_>, path: &str, recorder: Recorder) -> Lowered 
     };
     let mut proto = FileDescriptorProto { name: Some(path.to_owned()), ..Default::default() };
     lowering.file(&mut proto);
-    Lowered {
-        proto,
-        options: lowering.options,
-        recorder: lowering.recorder,
-        faults: lowering.faults,
-    }
+    Lowered { proto, options: lowering.options, recorder: lowering.recorder, faults: lowering.faults }
 }
 
 struct Lowering<'t> {
@@ -72,7 +67,11 @@ impl<'t> Lowering<'t> {
         let first = tree.children(tree.root()).next().map(|(_, node)| node.kind);
         if first != Some(NodeKind::Syntax) && !tree.tokens()[0].keyword.eq(&Keyword::Syntax) {
             let start = tree.token(0).span().start;
-            let fault = self.fault("missing-syntax", Span::new(start, start), "file does not say its edition; proto2 is assumed");
+            let fault = self.fault(
+                "missing-syntax",
+                Span::new(start, start),
+                "file does not say its edition; proto2 is assumed",
+            );
             fault.is_warning = true;
             fault.help = Some("start the file with `edition = \"2024\";` or `syntax = \"proto3\";`".into());
         }
@@ -139,7 +138,12 @@ impl<'t> Lowering<'t> {
         self.faults.last_mut().expect("pushed just now")
     }
 
-    fn fault_at_token(&mut self, code: &'static str, token: u32, message: impl Into<String>) -> &mut SyntaxFault {
+    fn fault_at_token(
+        &mut self,
+        code: &'static str,
+        token: u32,
+        message: impl Into<String>,
+    ) -> &mut SyntaxFault {
         self.fault(code, self.tree.token(token).span(), message)
     }
 
@@ -167,8 +171,11 @@ impl<'t> Lowering<'t> {
         match known.iter().find(|(name, _)| *name == text) {
             Some(&(_, edition)) => self.edition = edition,
             None => {
-                let (what, names) =
-                    if is_edition { ("edition", "2023, 2024 and 2026") } else { ("syntax", "proto2 and proto3") };
+                let (what, names) = if is_edition {
+                    ("edition", "2023, 2024 and 2026")
+                } else {
+                    ("syntax", "proto2 and proto3")
+                };
                 let message = format!("unknown {what} \"{text}\"");
                 self.fault("unknown-edition", span, message).help = Some(format!("known are {names}"));
             }
@@ -201,7 +208,11 @@ impl<'t> Lowering<'t> {
         let path = self.utf8(path, path_token, "the path of an import");
         if modifier == Keyword::Option {
             if self.edition < Edition::EDITION_2024 {
-                self.fault_at_token("option-import-too-early", node.first + 1, "`import option` needs edition 2024");
+                self.fault_at_token(
+                    "option-import-too-early",
+                    node.first + 1,
+                    "`import option` needs edition 2024",
+                );
             }
             self.declare(&[15, proto.option_dependency.len() as i32], node.first, node.end, node.end - 1);
             proto.option_dependency.push(path);
@@ -221,7 +232,11 @@ impl<'t> Lowering<'t> {
             }
             Keyword::Weak => {
                 if self.edition >= Edition::EDITION_2024 {
-                    let fault = self.fault_at_token("weak-import-removed", node.first + 1, "`import weak` does not exist from edition 2024 on");
+                    let fault = self.fault_at_token(
+                        "weak-import-removed",
+                        node.first + 1,
+                        "`import weak` does not exist from edition 2024 on",
+                    );
                     fault.help = Some("use `import option` for custom options, or a plain import".into());
                 }
                 let step = proto.weak_dependency.len() as i32;
@@ -264,7 +279,11 @@ impl<'t> Lowering<'t> {
     /// The value of the integer token `token`, reported and 0 if it is larger than `max`.
     fn integer(&mut self, token: u32, max: u64) -> u64 {
         literal::integer(self.tree.bytes(token), max).unwrap_or_else(|| {
-            self.fault_at_token("integer-out-of-range", token, format!("integer is out of range; the largest is {max}"));
+            self.fault_at_token(
+                "integer-out-of-range",
+                token,
+                format!("integer is out of range; the largest is {max}"),
+            );
             0
         })
     }

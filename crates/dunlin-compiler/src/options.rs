@@ -21,7 +21,8 @@ use crate::syntax::{Span, SyntaxFault};
 use value::{Keep, MessageValue, Value};
 
 /// Extensions of option messages that every compiler knows, whether or not they are imported.
-const WELL_KNOWN_EXTENSIONS: [(ElementKind, u32); 2] = [(ElementKind::File, 990), (ElementKind::EnumValue, 998)];
+const WELL_KNOWN_EXTENSIONS: [(ElementKind, u32); 2] =
+    [(ElementKind::File, 990), (ElementKind::EnumValue, 998)];
 
 /// The options of a file, interpreted.
 #[derive(Debug, Default)]
@@ -60,7 +61,11 @@ pub(crate) struct OptionContext<'c> {
 static BUILTIN: LazyLock<DescriptorPool> = LazyLock::new(crate::wellknown::descriptor_pool);
 
 /// Interprets the options of a file; with `plain_only`, those whose names start with no extension.
-pub(crate) fn interpret(context: OptionContext<'_>, pending: &[PendingOptions], plain_only: bool) -> Interpreted {
+pub(crate) fn interpret(
+    context: OptionContext<'_>,
+    pending: &[PendingOptions],
+    plain_only: bool,
+) -> Interpreted {
     let mut out = Interpreted::default();
     let mut interpreter = Interpreter {
         context,
@@ -97,7 +102,8 @@ enum Pass {
 
 impl<'c> Interpreter<'c> {
     fn element(&mut self, options: &PendingOptions) -> ElementOptions {
-        let mut out = ElementOptions { statements: vec![None; options.statements.len()], ..Default::default() };
+        let mut out =
+            ElementOptions { statements: vec![None; options.statements.len()], ..Default::default() };
         let Some(schema) = self.schema(options.kind) else { return out };
         let mut all = MessageValue::default();
         let mut pieces = Vec::new();
@@ -185,7 +191,8 @@ impl<'c> Interpreter<'c> {
                 match parent.kind() {
                     FieldKind::Message(_) if parent.is_repeated() => {
                         let shown = crate::lower::display_name(&statement.name[..index]);
-                        let message = format!("option `{shown}` is repeated and has to be set as a whole, in braces");
+                        let message =
+                            format!("option `{shown}` is repeated and has to be set as a whole, in braces");
                         self.fault("option-path", statement.name_span, message);
                         return None;
                     }
@@ -208,7 +215,8 @@ impl<'c> Interpreter<'c> {
                 self.fault("not-an-option", statement.name_span, text);
                 return None;
             }
-            let is_own = field.file().id() == self.context.file && std::ptr::eq(self.context.pool, field.pool());
+            let is_own =
+                field.file().id() == self.context.file && std::ptr::eq(self.context.pool, field.pool());
             if first.text == "features" && !first.is_extension && is_own {
                 let text = format!("feature `{shown}` cannot be used in the file that defines it");
                 self.fault("feature-in-own-file", statement.name_span, text);
@@ -219,7 +227,13 @@ impl<'c> Interpreter<'c> {
         Some(fields)
     }
 
-    fn extension(&mut self, options: &PendingOptions, part: &NamePart, shown: &str, span: Span) -> Option<FieldView<'c>> {
+    fn extension(
+        &mut self,
+        options: &PendingOptions,
+        part: &NamePart,
+        shown: &str,
+        span: Span,
+    ) -> Option<FieldView<'c>> {
         let pool = self.context.pool;
         let scope_len = options.path.len().saturating_sub(match options.kind {
             ElementKind::File => 0,
@@ -238,9 +252,13 @@ impl<'c> Interpreter<'c> {
         let fault = match failure {
             Some(LookupFailure::NotImported { name, path }) => {
                 let import = if self.edition >= Edition::EDITION_2024 { "import option" } else { "import" };
-                self.fault("unknown-option", span, format!("option `({name})` is defined in \"{path}\", which is not imported"))
-                    .help
-                    .replace(format!("add `{import} \"{path}\";`"));
+                self.fault(
+                    "unknown-option",
+                    span,
+                    format!("option `({name})` is defined in \"{path}\", which is not imported"),
+                )
+                .help
+                .replace(format!("add `{import} \"{path}\";`"));
                 return None;
             }
             Some(LookupFailure::Shadowed { resolved }) => self.fault(
@@ -248,10 +266,15 @@ impl<'c> Interpreter<'c> {
                 span,
                 format!("option `{shown}` is resolved to `({resolved})`, which is not defined"),
             ),
-            Some(LookupFailure::Undefined) => self.fault("unknown-option", span, format!("unknown option `{shown}`")),
+            Some(LookupFailure::Undefined) => {
+                self.fault("unknown-option", span, format!("unknown option `{shown}`"))
+            }
             None => self.fault("unknown-option", span, format!("`{}` is not an option", part.text)),
         };
-        fault.help = Some(format!("the file that defines it has to be imported; `(.{})` starts from the outermost scope", part.text));
+        fault.help = Some(format!(
+            "the file that defines it has to be imported; `(.{})` starts from the outermost scope",
+            part.text
+        ));
         None
     }
 
@@ -271,7 +294,11 @@ impl<'c> Interpreter<'c> {
         let text = if index == 0 {
             format!("unknown {} option `{}`", options.kind.noun(), part.text)
         } else {
-            format!("option `{}` has no field `{}`", crate::lower::display_name(&statement.name[..index]), part.text)
+            format!(
+                "option `{}` has no field `{}`",
+                crate::lower::display_name(&statement.name[..index]),
+                part.text
+            )
         };
         let replaces_all = statement.name.len() == 1;
         let fault = self.fault("unknown-option", statement.name_span, text);
@@ -280,7 +307,9 @@ impl<'c> Interpreter<'c> {
                 fault.help = Some(format!("did you mean `{similar}`?"));
                 fault.replacement = replaces_all.then(|| similar.to_owned());
             }
-            None if index == 0 => fault.help = Some("the names of custom options stand in parentheses".into()),
+            None if index == 0 => {
+                fault.help = Some("the names of custom options stand in parentheses".into())
+            }
             None => {}
         }
         None
@@ -326,7 +355,8 @@ impl<'c> Interpreter<'c> {
             let name = statement.display_name();
             let text = format!("option `{name}` is a message");
             let fault = self.fault("option-type", statement.value_span, text);
-            fault.help = Some(format!("write `{name} = {{ ... }}`, or set single fields as in `{name}.field = ...`"));
+            fault.help =
+                Some(format!("write `{name} = {{ ... }}`, or set single fields as in `{name}.field = ...`"));
             return None;
         };
         let end = Span::new(statement.value_span.end - 1, statement.value_span.end);
@@ -347,8 +377,12 @@ impl<'c> Interpreter<'c> {
             _ => None,
         };
         let range = match ty {
-            Type::TYPE_INT32 | Type::TYPE_SINT32 | Type::TYPE_SFIXED32 => Some((i32::MIN.into(), i32::MAX.into())),
-            Type::TYPE_INT64 | Type::TYPE_SINT64 | Type::TYPE_SFIXED64 => Some((i64::MIN.into(), i64::MAX.into())),
+            Type::TYPE_INT32 | Type::TYPE_SINT32 | Type::TYPE_SFIXED32 => {
+                Some((i32::MIN.into(), i32::MAX.into()))
+            }
+            Type::TYPE_INT64 | Type::TYPE_SINT64 | Type::TYPE_SFIXED64 => {
+                Some((i64::MIN.into(), i64::MAX.into()))
+            }
             Type::TYPE_UINT32 | Type::TYPE_FIXED32 => Some((0, u32::MAX.into())),
             Type::TYPE_UINT64 | Type::TYPE_FIXED64 => Some((0, i128::from(u64::MAX))),
             _ => None,
@@ -402,7 +436,8 @@ impl<'c> Interpreter<'c> {
                 if ty == Type::TYPE_STRING {
                     // The options of descriptor.proto are text in memory as well.
                     let text = literal::check_utf8(field, bytes);
-                    let builtin = !field.is_extension() && std::str::from_utf8(bytes).is_err() && is_descriptor(field);
+                    let builtin =
+                        !field.is_extension() && std::str::from_utf8(bytes).is_err() && is_descriptor(field);
                     if let Err(message) = text {
                         self.fault("not-utf8", span, message);
                         return None;
@@ -425,7 +460,8 @@ impl<'c> Interpreter<'c> {
 
     fn mistyped(&mut self, field: FieldView<'_>, span: Span, what: &str, name: &str) {
         let name = if name.is_empty() { String::new() } else { format!(" \"{name}\"") };
-        let option = if field.is_extension() { format!("({})", field.full_name()) } else { field.name().to_owned() };
+        let option =
+            if field.is_extension() { format!("({})", field.full_name()) } else { field.name().to_owned() };
         self.fault("option-type", span, format!("the value of option `{option}` has to be {what}{name}"));
     }
 
@@ -467,18 +503,27 @@ impl<'c> Interpreter<'c> {
         }
     }
 
-    fn lifetime(&mut self, name: &str, support: Option<&dunlin_protobuf::descriptor::FeatureSupport>, span: Span) {
+    fn lifetime(
+        &mut self,
+        name: &str,
+        support: Option<&dunlin_protobuf::descriptor::FeatureSupport>,
+        span: Span,
+    ) {
         let Some(support) = support else { return };
         let edition = self.edition;
         if support.edition_introduced.is_some_and(|introduced| edition < introduced) {
             let introduced = edition_name(support.edition_introduced.unwrap_or_default());
-            let text = format!("`{name}` cannot be used in {} because it is introduced in {introduced}", edition_name(edition));
+            let text = format!(
+                "`{name}` cannot be used in {} because it is introduced in {introduced}",
+                edition_name(edition)
+            );
             self.fault("option-too-new", span, text);
         }
         if let Some(removed) = support.edition_removed.filter(|&removed| edition >= removed) {
             let text = format!("`{name}` is removed from {} on", edition_name(removed));
             self.fault("option-removed", span, text).help = support.removal_error.clone();
-        } else if let Some(deprecated) = support.edition_deprecated.filter(|&deprecated| edition >= deprecated)
+        } else if let Some(deprecated) =
+            support.edition_deprecated.filter(|&deprecated| edition >= deprecated)
             && self.context.is_input
         {
             let text = format!("`{name}` is deprecated from {} on", edition_name(deprecated));
@@ -594,7 +639,9 @@ impl<'p> Setting<'p> {
 fn is_set(message: &MessageValue<'_>, parents: &[FieldView<'_>], leaf: FieldView<'_>) -> bool {
     let mut message = message;
     for parent in parents {
-        let Some(value::FieldValue { values, .. }) = message.fields.get(&parent.number()) else { return false };
+        let Some(value::FieldValue { values, .. }) = message.fields.get(&parent.number()) else {
+            return false;
+        };
         let Some(Value::Message(inner)) = values.first() else { return false };
         message = inner;
     }

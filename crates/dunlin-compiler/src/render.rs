@@ -54,11 +54,14 @@ impl Diagnostics {
                 self.add_label(&mut windows, *place, label);
             }
         }
-        let mut group = Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code));
+        let mut group =
+            Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code));
         for window in &windows {
-            let mut snippet = Snippet::source(window.text.as_str()).path(window.path.as_str()).line_start(window.line);
+            let mut snippet =
+                Snippet::source(window.text.as_str()).path(window.path.as_str()).line_start(window.line);
             for mark in &window.marks {
-                let kind = if mark.label.is_none() { AnnotationKind::Primary } else { AnnotationKind::Context };
+                let kind =
+                    if mark.label.is_none() { AnnotationKind::Primary } else { AnnotationKind::Context };
                 let annotation = kind.span(mark.span.clone());
                 snippet = snippet.annotation(match &mark.label {
                     Some(label) => annotation.label(label.as_str()),
@@ -75,9 +78,11 @@ impl Diagnostics {
         match patch {
             Some(((replacement, window), help)) if !window.marks.is_empty() => {
                 groups.push(group);
-                let snippet = Snippet::source(window.text.as_str()).path(window.path.as_str()).line_start(window.line);
+                let snippet =
+                    Snippet::source(window.text.as_str()).path(window.path.as_str()).line_start(window.line);
                 let patch = Patch::new(window.marks[0].span.clone(), replacement);
-                groups.push(Group::with_title(Level::HELP.secondary_title(help)).element(snippet.patch(patch)));
+                groups
+                    .push(Group::with_title(Level::HELP.secondary_title(help)).element(snippet.patch(patch)));
             }
             _ => {
                 if let Some(help) = &diagnostic.help {

@@ -40,6 +40,7 @@ fn invalid_schemas_are_rejected_with_a_helpful_text() {
 }
 
 fn render(diagnostics: &Diagnostics) -> String {
-    let texts: Vec<String> = diagnostics.items.iter().map(|item| diagnostics.render(item, Color::Never)).collect();
+    let texts: Vec<String> =
+        diagnostics.items.iter().map(|item| diagnostics.render(item, Color::Never)).collect();
     texts.join("\n")
 }

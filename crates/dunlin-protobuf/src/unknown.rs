@@ -25,7 +25,12 @@ impl UnknownFields {
     }
 
     /// Reads past the value of `tag`, which started at `start`, and keeps it.
-    pub(crate) fn keep(&mut self, tag: Tag, start: usize, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    pub(crate) fn keep(
+        &mut self,
+        tag: Tag,
+        start: usize,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), DecodeError> {
         reader.skip(tag)?;
         self.extend_from_wire(reader.slice(start, reader.position()));
         Ok(())

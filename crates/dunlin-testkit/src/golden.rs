@@ -26,7 +26,9 @@ impl Golden {
         if std::env::var_os("DUNLIN_UPDATE").is_some() {
             match std::fs::write(expected, actual) {
                 Ok(()) => self.updated += 1,
-                Err(error) => self.differences.push(format!("{}: cannot be written: {error}", expected.display())),
+                Err(error) => {
+                    self.differences.push(format!("{}: cannot be written: {error}", expected.display()))
+                }
             }
             return;
         }

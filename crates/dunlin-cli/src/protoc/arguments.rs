@@ -131,7 +131,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Action, Failure> {
     }
     let mut parsed = Arguments {
         direct_dependencies_message: "File is imported but not declared in --direct_dependencies: %s".into(),
-        option_dependencies_message: "File is option imported but not declared in --option_dependencies: %s".into(),
+        option_dependencies_message: "File is option imported but not declared in --option_dependencies: %s"
+            .into(),
         ..Default::default()
     };
     let mut rest = all.into_iter().peekable();
@@ -173,7 +174,8 @@ fn split(argument: &str) -> (String, Option<String>) {
 
 impl Arguments {
     fn take(&mut self, name: &str, value: String) -> Result<Option<Action>, Failure> {
-        let once = |is_set: bool| if is_set { Err(format!("{name} may only be passed once.")) } else { Ok(()) };
+        let once =
+            |is_set: bool| if is_set { Err(format!("{name} may only be passed once.")) } else { Ok(()) };
         let filled = |value: &str| {
             if value.is_empty() { Err(format!("{name} requires a non-empty value.")) } else { Ok(()) }
         };
@@ -224,7 +226,9 @@ impl Arguments {
             "--unsafe_allow_out_dir_escape" => self.allow_escape = true,
             "--print_free_field_numbers" => {
                 if !self.generators.is_empty() || self.descriptor_set_out.is_some() {
-                    return Err(format!("Cannot use {name} and generate code or descriptors at the same time."));
+                    return Err(format!(
+                        "Cannot use {name} and generate code or descriptors at the same time."
+                    ));
                 }
                 self.print_free_field_numbers = true;
             }
@@ -256,9 +260,16 @@ impl Arguments {
                 self.plugins.insert(plugin, path);
             }
             // Without effect since editions and proto3 optional are part of the language.
-            "--experimental_editions" | "--experimental_allow_proto3_optional" | "--enable_codegen_trace" => {}
-            "--encode" | "--decode" | "--decode_raw" | "--deterministic_output" | "--edition_defaults_out"
-            | "--edition_defaults_minimum" | "--edition_defaults_maximum" | "--notices" => {
+            "--experimental_editions" | "--experimental_allow_proto3_optional" | "--enable_codegen_trace" => {
+            }
+            "--encode"
+            | "--decode"
+            | "--decode_raw"
+            | "--deterministic_output"
+            | "--edition_defaults_out"
+            | "--edition_defaults_minimum"
+            | "--edition_defaults_maximum"
+            | "--notices" => {
                 return Err(format!("{name} is not supported by `dunlin protoc`"));
             }
             _ => self.take_generator(name, value)?,
@@ -267,10 +278,14 @@ impl Arguments {
     }
 
     fn take_generator(&mut self, name: &str, value: String) -> Result<(), Failure> {
-        let generator = |suffix: &str| name.strip_prefix("--").and_then(|n| n.strip_suffix(suffix)).map(str::to_owned);
+        let generator =
+            |suffix: &str| name.strip_prefix("--").and_then(|n| n.strip_suffix(suffix)).map(str::to_owned);
         if let Some(generator) = generator("_out") {
             if self.print_free_field_numbers {
-                return Err("Cannot use --encode, --decode or print .proto info and generate code at the same time.".into());
+                return Err(
+                    "Cannot use --encode, --decode or print .proto info and generate code at the same time."
+                        .into(),
+                );
             }
             let (parameter, location) = match value.split_once(':') {
                 Some((parameter, location)) => (parameter.to_owned(), location.to_owned()),
@@ -308,7 +323,9 @@ impl Arguments {
                 None => (String::new(), part.clone()),
             };
             if disk_path.is_empty() {
-                return Err("--proto_path passed empty directory name.  (Use \".\" for current directory.)".into());
+                return Err(
+                    "--proto_path passed empty directory name.  (Use \".\" for current directory.)".into()
+                );
             }
             if !Path::new(&disk_path).exists() {
                 // The name of a folder may itself have an equals sign in it.

@@ -142,23 +142,31 @@ fn drop_derived_json_names(proto: &mut FileDescriptorProto) {
 }
 
 /// A plugin has to know the language that the files are written in.
-fn check_support(compilation: &Compilation, plugin: &str, response: &CodeGeneratorResponse) -> Result<(), Failure> {
+fn check_support(
+    compilation: &Compilation,
+    plugin: &str,
+    response: &CodeGeneratorResponse,
+) -> Result<(), Failure> {
     let features = response.supported_features.unwrap_or_default();
     for file in compilation.inputs() {
         let proto = file.proto();
         let path = file.path();
-        if features & PROTO3_OPTIONAL == 0 && proto.syntax.as_deref() == Some("proto3") && has_optional(proto) {
+        if features & PROTO3_OPTIONAL == 0 && proto.syntax.as_deref() == Some("proto3") && has_optional(proto)
+        {
             return Err(format!(
                 "{path}: this proto3 file has `optional` fields, which code generator {plugin} does not support"
             ));
         }
         let Some(edition) = proto.edition else { continue };
         if features & EDITIONS == 0 {
-            return Err(format!("{path}: this file uses editions, which code generator {plugin} does not support"));
+            return Err(format!(
+                "{path}: this file uses editions, which code generator {plugin} does not support"
+            ));
         }
         let minimum = Edition(response.minimum_edition.unwrap_or_default());
         let maximum = Edition(response.maximum_edition.unwrap_or_default());
-        let name = |edition: Edition| edition.name().unwrap_or("unknown").trim_start_matches("EDITION_").to_owned();
+        let name =
+            |edition: Edition| edition.name().unwrap_or("unknown").trim_start_matches("EDITION_").to_owned();
         if edition < minimum || edition > maximum {
             return Err(format!(
                 "{path}: this file uses edition {}, but code generator {plugin} supports {} to {}",
@@ -201,7 +209,8 @@ fn run_builtin(
     let set = scratch.path().join("descriptors");
     let folder = scratch.path().join("out");
     let write = || -> std::io::Result<()> {
-        let options = DescriptorOptions { include_imports: true, include_source_info: true, retain_options: true };
+        let options =
+            DescriptorOptions { include_imports: true, include_source_info: true, retain_options: true };
         let mut bytes = Vec::new();
         compilation.file_descriptor_set(options).encode_into(&mut bytes);
         std::fs::write(&set, bytes)?;

@@ -8,7 +8,13 @@ use crate::syntax::{Keyword, Node, NodeId, NodeKind, TokenKind, literal};
 
 impl Lowering<'_> {
     /// A field of the current message.
-    pub(super) fn field(&mut self, id: NodeId, node: &Node, message: &mut DescriptorProto, oneof: Option<i32>) {
+    pub(super) fn field(
+        &mut self,
+        id: NodeId,
+        node: &Node,
+        message: &mut DescriptorProto,
+        oneof: Option<i32>,
+    ) {
         let path = [2, message.field.len() as i32];
         let nested_path = [3, message.nested_type.len() as i32];
         let field = FieldDescriptorProto { oneof_index: oneof, ..Default::default() };
@@ -41,7 +47,9 @@ impl Lowering<'_> {
         }
         let map = tree.child(id, NodeKind::MapType);
         self.field_label(id, &mut field, map.is_some(), &at(&[4]));
-        let Some((type_id, ty)) = map.or_else(|| tree.child(id, NodeKind::Type)) else { return (field, None) };
+        let Some((type_id, ty)) = map.or_else(|| tree.child(id, NodeKind::Type)) else {
+            return (field, None);
+        };
         let mut map_types = None;
         if map.is_some() {
             self.locate(&at(&[6]), ty.first, ty.end);
@@ -150,8 +158,10 @@ impl Lowering<'_> {
             Keyword::Sint64 => Type::TYPE_SINT64,
             Keyword::Group => {
                 if self.is_editions() {
-                    let fault = self.fault_at_token("group-in-editions", first, "groups do not exist in editions");
-                    fault.help = Some("set `features.message_encoding = DELIMITED` on a message field".into());
+                    let fault =
+                        self.fault_at_token("group-in-editions", first, "groups do not exist in editions");
+                    fault.help =
+                        Some("set `features.message_encoding = DELIMITED` on a message field".into());
                 }
                 Type::TYPE_GROUP
             }
@@ -183,7 +193,11 @@ impl Lowering<'_> {
         };
         if let Some(instead) = instead {
             let name = self.tree.identifier(token).to_owned();
-            let fault = self.fault_at_token("obsolete-type", token, format!("type `{name}` does not exist in edition UNSTABLE"));
+            let fault = self.fault_at_token(
+                "obsolete-type",
+                token,
+                format!("type `{name}` does not exist in edition UNSTABLE"),
+            );
             fault.help = Some(format!("use `{instead}`"));
             fault.replacement = Some(instead.into());
         }
@@ -194,10 +208,12 @@ impl Lowering<'_> {
         let (list, node) = self.tree.child(id, NodeKind::CompactOptions)?;
         let node = *node;
         self.nested(path, |l| {
-            l.compact_option_list(list, &node, ElementKind::Field, |l, item, item_node| match item_node.kind {
-                NodeKind::Default => l.default(item, item_node, field),
-                NodeKind::JsonName => l.json_name(item_node, field),
-                _ => {}
+            l.compact_option_list(list, &node, ElementKind::Field, |l, item, item_node| {
+                match item_node.kind {
+                    NodeKind::Default => l.default(item, item_node, field),
+                    NodeKind::JsonName => l.json_name(item_node, field),
+                    _ => {}
+                }
             })
         })
     }
@@ -281,7 +297,11 @@ impl Lowering<'_> {
                 );
                 let is_64_bit = matches!(
                     ty,
-                    Type::TYPE_INT64 | Type::TYPE_UINT64 | Type::TYPE_SINT64 | Type::TYPE_FIXED64 | Type::TYPE_SFIXED64
+                    Type::TYPE_INT64
+                        | Type::TYPE_UINT64
+                        | Type::TYPE_SINT64
+                        | Type::TYPE_FIXED64
+                        | Type::TYPE_SFIXED64
                 );
                 let max = match (is_unsigned, is_64_bit) {
                     (true, true) => u64::MAX,
@@ -319,7 +339,11 @@ impl Lowering<'_> {
         });
         self.locate(&[path, &[6]].concat(), name_token, name_token + 1);
         if !name.starts_with(|c: char| c.is_ascii_uppercase()) {
-            let fault = self.fault_at_token("group-name", name_token, "group names have to start with a capital letter");
+            let fault = self.fault_at_token(
+                "group-name",
+                name_token,
+                "group names have to start with a capital letter",
+            );
             fault.help = Some("the field gets the same name in lower case".into());
         }
         field.name = Some(name.to_ascii_lowercase());
@@ -330,14 +354,15 @@ impl Lowering<'_> {
 }
 
 fn map_entry(name: String, [key, value]: [(Option<Type>, Option<String>); 2]) -> DescriptorProto {
-    let field = |name: &str, number: i32, (ty, type_name): (Option<Type>, Option<String>)| FieldDescriptorProto {
-        name: Some(name.into()),
-        number: Some(number),
-        label: Some(Label::LABEL_OPTIONAL),
-        r#type: ty,
-        type_name,
-        ..Default::default()
-    };
+    let field =
+        |name: &str, number: i32, (ty, type_name): (Option<Type>, Option<String>)| FieldDescriptorProto {
+            name: Some(name.into()),
+            number: Some(number),
+            label: Some(Label::LABEL_OPTIONAL),
+            r#type: ty,
+            type_name,
+            ..Default::default()
+        };
     DescriptorProto {
         name: Some(name),
         field: vec![field("key", 1, key), field("value", 2, value)],
@@ -351,9 +376,5 @@ pub(crate) fn to_float(value: f64) -> f32 {
     let max = f64::from(f32::MAX);
     // Half a unit in the last place above the largest finite float.
     let limit = max + (max - f64::from(f32::from_bits(f32::MAX.to_bits() - 1))) / 2.0;
-    if value.abs() > max && value.abs() <= limit {
-        f32::MAX.copysign(value as f32)
-    } else {
-        value as f32
-    }
+    if value.abs() > max && value.abs() <= limit { f32::MAX.copysign(value as f32) } else { value as f32 }
 }

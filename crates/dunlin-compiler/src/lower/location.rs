@@ -66,12 +66,8 @@ impl Recorder {
             }
             Self::Encode(info) => {
                 let start = tree.token(first);
-                let mut place = Place {
-                    start_line: start.line,
-                    start_column: start.column,
-                    end_line: 0,
-                    end_column: 0,
-                };
+                let mut place =
+                    Place { start_line: start.line, start_column: start.column, end_line: 0, end_column: 0 };
                 // A file without tokens ends where it starts: before its first character.
                 if end > first {
                     let last = tree.token(end - 1);

@@ -1,5 +1,6 @@
 use dunlin_protobuf::descriptor::{
-    DescriptorProto, ExtensionRange, FieldDescriptorProto, OneofDescriptorProto, ReservedRange, SymbolVisibility,
+    DescriptorProto, ExtensionRange, FieldDescriptorProto, OneofDescriptorProto, ReservedRange,
+    SymbolVisibility,
 };
 use dunlin_protobuf::wire::MAX_FIELD_NUMBER;
 
@@ -84,7 +85,8 @@ impl Lowering<'_> {
                 }
                 NodeKind::Field | NodeKind::Group => {
                     if let Some((_, token)) = self.label(child) {
-                        let fault = self.fault_at_token("label-in-oneof", token, "fields of a oneof have no label");
+                        let fault =
+                            self.fault_at_token("label-in-oneof", token, "fields of a oneof have no label");
                         fault.help = Some("at most one of them is set at a time".into());
                     }
                     if let Some((_, map)) = self.tree.child(child, NodeKind::MapType) {
@@ -134,7 +136,11 @@ impl Lowering<'_> {
         for (_, range) in self.children(id).filter(|(_, item)| item.kind == NodeKind::Range) {
             let index = proto.extension_range.len() as i32;
             let (first, end) = self.number_range(&[5, index], range);
-            proto.extension_range.push(ExtensionRange { start: Some(first), end: Some(end), ..Default::default() });
+            proto.extension_range.push(ExtensionRange {
+                start: Some(first),
+                end: Some(end),
+                ..Default::default()
+            });
         }
         // Options stand once and count for every range of the statement.
         for index in start..proto.extension_range.len() {
@@ -150,7 +156,11 @@ impl Lowering<'_> {
         self.declare(&[9], node.first, node.end, node.end - 1);
         for (_, range) in self.children(id) {
             let (first, end) = self.number_range(&[9, proto.reserved_range.len() as i32], range);
-            proto.reserved_range.push(ReservedRange { start: Some(first), end: Some(end), ..Default::default() });
+            proto.reserved_range.push(ReservedRange {
+                start: Some(first),
+                end: Some(end),
+                ..Default::default()
+            });
         }
     }
 
@@ -181,7 +191,11 @@ impl Lowering<'_> {
                 let name = self.utf8(name, start, "a reserved name");
                 if !dunlin_protobuf::names::is_identifier(&name) {
                     let span = self.tree.span(start, token);
-                    let fault = self.fault("odd-reserved-name", span, format!("\"{name}\" is reserved as a {what} but is not an identifier"));
+                    let fault = self.fault(
+                        "odd-reserved-name",
+                        span,
+                        format!("\"{name}\" is reserved as a {what} but is not an identifier"),
+                    );
                     fault.is_warning = true;
                 }
                 name

@@ -282,7 +282,8 @@ impl Lowering<'_> {
 
     /// Options copied from the map field to a field of its entry: features only.
     pub(super) fn copy_features(&mut self, pending: u32, path: Vec<i32>) {
-        let is_feature = |s: &&OptionStatement| s.name.first().is_some_and(|p| !p.is_extension && p.text == "features");
+        let is_feature =
+            |s: &&OptionStatement| s.name.first().is_some_and(|p| !p.is_extension && p.text == "features");
         let statements: Vec<OptionStatement> =
             self.options[pending as usize].statements.iter().filter(is_feature).cloned().collect();
         if !statements.is_empty() {
@@ -292,8 +293,12 @@ impl Lowering<'_> {
 
     /// True if the current message says `option message_set_wire_format = true`.
     pub(super) fn is_message_set(&self) -> bool {
-        self.options_of(ElementKind::Message)
-            .is_some_and(|options| options.statements.iter().any(|s| s.is_plain("message_set_wire_format") && s.is_identifier("true")))
+        self.options_of(ElementKind::Message).is_some_and(|options| {
+            options
+                .statements
+                .iter()
+                .any(|s| s.is_plain("message_set_wire_format") && s.is_identifier("true"))
+        })
     }
 
     /// The options of the current element so far.

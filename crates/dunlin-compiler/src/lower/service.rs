@@ -27,8 +27,11 @@ impl Lowering<'_> {
 
     fn method(&mut self, id: NodeId, node: &Node) -> MethodDescriptorProto {
         let tree = self.tree;
-        let types: Vec<(u32, u32)> =
-            tree.children(id).filter(|(_, n)| n.kind == NodeKind::Type).map(|(_, n)| (n.first, n.end)).collect();
+        let types: Vec<(u32, u32)> = tree
+            .children(id)
+            .filter(|(_, n)| n.kind == NodeKind::Type)
+            .map(|(_, n)| (n.first, n.end))
+            .collect();
         let [input, output] = types[..] else { return MethodDescriptorProto::default() };
         // Behind the closing parenthesis: a semicolon, or the block of options.
         let end_token = output.1 + 1;

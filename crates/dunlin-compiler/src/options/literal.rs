@@ -178,9 +178,11 @@ impl<'r, 'p> Reader<'r, 'p> {
             FieldKind::Message(ty) => Ok(Value::Message(self.message(ty)?)),
             FieldKind::Enum(enumeration) => self.enum_value(enumeration),
             FieldKind::Scalar(ty) => self.scalar(ty, field),
-            FieldKind::Unresolved => {
-                self.fault("option-type", self.span(), format!("the type of field \"{}\" is not known", field.name()))
-            }
+            FieldKind::Unresolved => self.fault(
+                "option-type",
+                self.span(),
+                format!("the type of field \"{}\" is not known", field.name()),
+            ),
         }
     }
 
@@ -194,7 +196,11 @@ impl<'r, 'p> Reader<'r, 'p> {
         };
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return self.fault("nesting-too-deep", self.span(), format!("values are nested deeper than {MAX_DEPTH} levels"));
+            return self.fault(
+                "nesting-too-deep",
+                self.span(),
+                format!("values are nested deeper than {MAX_DEPTH} levels"),
+            );
         }
         let mut message = MessageValue::default();
         while !self.at(b'>') && !self.at(b'}') {
@@ -262,9 +268,19 @@ impl<'r, 'p> Reader<'r, 'p> {
     }
 
     // `[type.googleapis.com/pkg.Type] { ... }`
-    fn any(&mut self, ty: MessageView<'p>, url: &str, span: Span, message: &mut MessageValue<'p>) -> Result<()> {
+    fn any(
+        &mut self,
+        ty: MessageView<'p>,
+        url: &str,
+        span: Span,
+        message: &mut MessageValue<'p>,
+    ) -> Result<()> {
         let Some((prefix, name)) = url.rsplit_once('/') else {
-            return self.fault("invalid-type-url", span, "the type URL lacks a prefix such as `type.googleapis.com/`");
+            return self.fault(
+                "invalid-type-url",
+                span,
+                "the type URL lacks a prefix such as `type.googleapis.com/`",
+            );
         };
         self.eat(b':');
         let known = matches!(prefix, "type.googleapis.com" | "type.googleprod.com");
@@ -278,12 +294,20 @@ impl<'r, 'p> Reader<'r, 'p> {
         let mut missing = Vec::new();
         value.missing_required(inner, &mut missing);
         if !missing.is_empty() {
-            return self.fault("missing-required", span, format!("required fields are missing: {}", missing.join(", ")));
+            return self.fault(
+                "missing-required",
+                span,
+                format!("required fields are missing: {}", missing.join(", ")),
+            );
         }
         let mut bytes = Vec::new();
         value.encode(Keep::Everything, inner.is_message_set(), &mut bytes);
         let (Some(url_field), Some(value_field)) = (ty.field("type_url"), ty.field("value")) else {
-            return self.fault("option-type", span, "this `google.protobuf.Any` has no `type_url` and `value`");
+            return self.fault(
+                "option-type",
+                span,
+                "this `google.protobuf.Any` has no `type_url` and `value`",
+            );
         };
         if message.has(url_field) || message.has(value_field) {
             return self.fault("duplicate-option", span, "this Any is set twice");
@@ -359,7 +383,11 @@ impl<'r, 'p> Reader<'r, 'p> {
                 self.pos += 1;
                 Ok(value)
             }
-            None => self.fault("integer-out-of-range", token.span(), format!("integer is out of range; the largest is {max}")),
+            None => self.fault(
+                "integer-out-of-range",
+                token.span(),
+                format!("integer is out of range; the largest is {max}"),
+            ),
         }
     }
 
@@ -376,7 +404,11 @@ impl<'r, 'p> Reader<'r, 'p> {
         let bytes = self.bytes(token);
         let value = match token.kind {
             TokenKind::Integer if bytes.len() > 1 && bytes[0] == b'0' => {
-                return self.fault("option-type", token.span(), "floating-point values cannot be octal or hexadecimal");
+                return self.fault(
+                    "option-type",
+                    token.span(),
+                    "floating-point values cannot be octal or hexadecimal",
+                );
             }
             TokenKind::Integer | TokenKind::Float => literal::float(bytes),
             TokenKind::Identifier => match bytes.to_ascii_lowercase().as_slice() {
@@ -427,7 +459,11 @@ impl<'r, 'p> Reader<'r, 'p> {
     fn skip_scalar(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return self.fault("nesting-too-deep", self.span(), format!("values are nested deeper than {MAX_DEPTH} levels"));
+            return self.fault(
+                "nesting-too-deep",
+                self.span(),
+                format!("values are nested deeper than {MAX_DEPTH} levels"),
+            );
         }
         if self.at_kind(TokenKind::String) {
             self.string()?;
@@ -475,7 +511,11 @@ impl<'r, 'p> Reader<'r, 'p> {
         };
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return self.fault("nesting-too-deep", self.span(), format!("values are nested deeper than {MAX_DEPTH} levels"));
+            return self.fault(
+                "nesting-too-deep",
+                self.span(),
+                format!("values are nested deeper than {MAX_DEPTH} levels"),
+            );
         }
         while !self.at(b'>') && !self.at(b'}') {
             if self.at(b'[') {

@@ -82,10 +82,8 @@ impl<'p> MessageValue<'p> {
         if let Some(rival) = self.oneof_rival(field) {
             self.fields.remove(&rival.number());
         }
-        let slot = self
-            .fields
-            .entry(field.number())
-            .or_insert_with(|| FieldValue { field, values: Vec::new() });
+        let slot =
+            self.fields.entry(field.number()).or_insert_with(|| FieldValue { field, values: Vec::new() });
         if field.is_repeated() || slot.values.is_empty() {
             slot.values.push(value);
             return;

@@ -229,7 +229,8 @@ mod tests {
             // one comment between tokens on one line belongs to neither
             (" /* x */ ", "", &[" x "], ""),
         ] {
-            let want = (trailing.to_owned(), detached.iter().map(|s| (*s).to_owned()).collect(), leading.to_owned());
+            let want =
+                (trailing.to_owned(), detached.iter().map(|s| (*s).to_owned()).collect(), leading.to_owned());
             assert_eq!(gap(source), want, "{source:?}");
         }
     }

@@ -132,7 +132,12 @@ impl Lexer<'_> {
         }
     }
 
-    fn fault(&mut self, code: &'static str, start: usize, message: impl Into<String>) -> Option<&mut SyntaxFault> {
+    fn fault(
+        &mut self,
+        code: &'static str,
+        start: usize,
+        message: impl Into<String>,
+    ) -> Option<&mut SyntaxFault> {
         if self.faults.len() == MAX_FAULTS {
             return None;
         }
@@ -208,7 +213,11 @@ impl Lexer<'_> {
             .is_some_and(|token| token.kind == TokenKind::Identifier && token.end as usize == self.pos);
         if adjacent {
             let at = self.pos;
-            self.fault("adjacent-number", at, "a space is needed between a name and a number that starts with a point");
+            self.fault(
+                "adjacent-number",
+                at,
+                "a space is needed between a name and a number that starts with a point",
+            );
         }
     }
 
@@ -227,7 +236,11 @@ impl Lexer<'_> {
             self.skip_while(|b| (b'0'..=b'7').contains(&b));
             if self.peek(0).is_some_and(|b| b.is_ascii_digit()) {
                 self.skip_while(|b| b.is_ascii_digit());
-                self.fault("invalid-number", start, "a number with a leading zero is octal and cannot contain 8 or 9");
+                self.fault(
+                    "invalid-number",
+                    start,
+                    "a number with a leading zero is octal and cannot contain 8 or 9",
+                );
             }
         } else {
             self.skip_while(|b| b.is_ascii_digit());
@@ -273,10 +286,7 @@ impl Lexer<'_> {
         loop {
             let rest = &self.source[self.pos..];
             // Most strings are plain text up to the closing quote.
-            let plain = rest
-                .iter()
-                .position(|&b| b == quote || b < b' ' || b == b'\\')
-                .unwrap_or(rest.len());
+            let plain = rest.iter().position(|&b| b == quote || b < b' ' || b == b'\\').unwrap_or(rest.len());
             self.pos += plain;
             match self.peek(0) {
                 None | Some(0) => {
@@ -284,9 +294,14 @@ impl Lexer<'_> {
                     return;
                 }
                 Some(b'\n') => {
-                    let fault = self.fault("unterminated-string", start, "string is not closed before the end of the line");
+                    let fault = self.fault(
+                        "unterminated-string",
+                        start,
+                        "string is not closed before the end of the line",
+                    );
                     if let Some(fault) = fault {
-                        fault.help = Some(format!("add `{}`; strings next to each other are joined", quote as char));
+                        fault.help =
+                            Some(format!("add `{}`; strings next to each other are joined", quote as char));
                     }
                     return;
                 }
@@ -322,7 +337,10 @@ impl Lexer<'_> {
             _ => {
                 self.pos += 1;
                 let shown = &self.source[start..self.pos];
-                let message = format!("`{}` is not an escape sequence", shown.escape_ascii().to_string().replace("\\\\", "\\"));
+                let message = format!(
+                    "`{}` is not an escape sequence",
+                    shown.escape_ascii().to_string().replace("\\\\", "\\")
+                );
                 self.fault("invalid-escape", start, message);
             }
         }
@@ -361,7 +379,10 @@ impl Lexer<'_> {
             self.fault("not-utf8", start, "file starts like a byte-order mark but is not UTF-8");
             return;
         }
-        let message = format!("`{}` is not allowed outside strings and comments", text.chars().take(20).collect::<String>());
+        let message = format!(
+            "`{}` is not allowed outside strings and comments",
+            text.chars().take(20).collect::<String>()
+        );
         if let Some(fault) = self.fault("non-ascii", start, message) {
             fault.help = Some("names are made of ASCII letters, digits and underscores".into());
         }

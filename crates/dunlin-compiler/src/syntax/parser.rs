@@ -12,8 +12,15 @@ use super::{Span, SyntaxFault};
 const MAX_DEPTH: u32 = 31;
 
 pub(super) fn parse(source: &[u8], tokens: &[Token], faults: &mut Vec<SyntaxFault>) -> Vec<Node> {
-    let mut parser =
-        Parser { source, tokens, pos: 0, nodes: Vec::with_capacity(tokens.len() / 3 + 1), faults, depth: 0, visibility: false };
+    let mut parser = Parser {
+        source,
+        tokens,
+        pos: 0,
+        nodes: Vec::with_capacity(tokens.len() / 3 + 1),
+        faults,
+        depth: 0,
+        visibility: false,
+    };
     parser.file();
     parser.nodes
 }
@@ -225,7 +232,8 @@ impl Parser<'_> {
         self.expect(b'{')?;
         while !self.eat(b'}') {
             if self.at_end() {
-                let fault = self.fault_at("unclosed-block", open, format!("the body of the {what} is not closed"));
+                let fault =
+                    self.fault_at("unclosed-block", open, format!("the body of the {what} is not closed"));
                 fault.help = Some("add `}`".into());
                 return Ok(()); // what is there still counts
             }
@@ -302,11 +310,15 @@ impl Parser<'_> {
             Keyword::Option => self.option_statement(),
             keyword => {
                 let found = self.found();
-                let fault = self.fault("expected-declaration", format!("expected a declaration, found {found}"));
+                let fault =
+                    self.fault("expected-declaration", format!("expected a declaration, found {found}"));
                 fault.help = Some(match keyword {
-                    Keyword::Syntax | Keyword::Edition => "`syntax` and `edition` have to be the first statement".into(),
+                    Keyword::Syntax | Keyword::Edition => {
+                        "`syntax` and `edition` have to be the first statement".into()
+                    }
                     Keyword::Export | Keyword::Local => "visibility modifiers need edition 2024".into(),
-                    _ => "a file holds messages, enums, services, extensions, imports, options and a package".into(),
+                    _ => "a file holds messages, enums, services, extensions, imports, options and a package"
+                        .into(),
                 });
                 self.statement(NodeKind::Error, |_| Err(Failed));
             }
@@ -395,7 +407,10 @@ impl Parser<'_> {
             TokenKind::String => self.strings("a string")?,
             TokenKind::Symbol if self.at(b'{') => return self.part(NodeKind::Aggregate, Self::aggregate),
             _ => {
-                self.fault("expected-option-value", format!("expected an option value, found {}", self.found()));
+                self.fault(
+                    "expected-option-value",
+                    format!("expected an option value, found {}", self.found()),
+                );
                 return Err(Failed);
             }
         }
@@ -456,7 +471,12 @@ impl Parser<'_> {
         if self.at_kind(TokenKind::String) {
             return self.strings("a string");
         }
-        if self.at_end() || self.at_kind(TokenKind::Unknown) || self.at(b']') || self.at(b',') || self.at(b';') {
+        if self.at_end()
+            || self.at_kind(TokenKind::Unknown)
+            || self.at(b']')
+            || self.at(b',')
+            || self.at(b';')
+        {
             self.fault("expected-option-value", format!("expected a default value, found {}", self.found()));
             return Err(Failed);
         }
@@ -524,7 +544,8 @@ impl Parser<'_> {
             p.identifier("a field name")?;
             if !p.eat(b'=') {
                 let found = p.found();
-                let fault = p.fault("missing-field-number", format!("expected `=` and a field number, found {found}"));
+                let fault = p
+                    .fault("missing-field-number", format!("expected `=` and a field number, found {found}"));
                 fault.help = Some("every field has a number, as in `string name = 1;`".into());
                 return Err(Failed);
             }
@@ -654,7 +675,10 @@ impl Parser<'_> {
             TokenKind::Integer => self.ranges(in_enum)?,
             _ if in_enum && self.at(b'-') => self.ranges(true)?,
             _ => {
-                self.fault("expected-reserved", format!("expected names or numbers to reserve, found {}", self.found()));
+                self.fault(
+                    "expected-reserved",
+                    format!("expected names or numbers to reserve, found {}", self.found()),
+                );
                 return Err(Failed);
             }
         }
@@ -687,7 +711,8 @@ impl Parser<'_> {
         self.identifier("the name of an enum value")?;
         if !self.eat(b'=') {
             let found = self.found();
-            let fault = self.fault("missing-enum-number", format!("expected `=` and a number, found {found}"));
+            let fault =
+                self.fault("missing-enum-number", format!("expected `=` and a number, found {found}"));
             fault.help = Some("every enum value has a number, as in `ACTIVE = 1;`".into());
             return Err(Failed);
         }

@@ -46,12 +46,8 @@ impl DescriptorPool {
         for (index, path) in proto.dependency.iter().chain(&proto.option_dependency).enumerate() {
             if let Some(first) = seen.insert(path, index) {
                 let place = import_path(proto, index);
-                let fault = Fault::error(
-                    file,
-                    "duplicate-import",
-                    place,
-                    format!("\"{path}\" is imported twice"),
-                );
+                let fault =
+                    Fault::error(file, "duplicate-import", place, format!("\"{path}\" is imported twice"));
                 faults.push(fault.related(file, import_path(proto, first), "first imported here"));
             }
         }
@@ -160,8 +156,13 @@ impl DescriptorPool {
     /// Enters the names of all files; reports names that are taken, malformed or too long.
     pub fn declare(&mut self, faults: &mut Vec<Fault>) {
         let total = self.files.iter().map(|f| {
-            f.messages.len() + f.fields.len() + f.oneofs.len() + f.enums.len() + f.values.len()
-                + f.methods.len() + f.services.len()
+            f.messages.len()
+                + f.fields.len()
+                + f.oneofs.len()
+                + f.enums.len()
+                + f.values.len()
+                + f.methods.len()
+                + f.services.len()
         });
         let total = total.sum();
         self.symbols.reserve(&self.files, total);

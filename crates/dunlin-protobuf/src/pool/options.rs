@@ -7,8 +7,9 @@ use super::features::{Features, is_legacy};
 use super::table::{FieldTraits, FileTraits, enums_in_order, fields_in_order, join, messages_in_order};
 use super::{DescriptorPool, FileId};
 use crate::descriptor::{
-    Edition, ExtensionRangeOptions, FeatureSet, FeatureSupport, FieldDescriptorProto, FieldOptions, FieldPresence, FileDescriptorProto, Label, MessageEncoding,
-    OptimizeMode, OptionRetention, RepeatedFieldEncoding, Type,
+    Edition, ExtensionRangeOptions, FeatureSet, FeatureSupport, FieldDescriptorProto, FieldOptions,
+    FieldPresence, FileDescriptorProto, Label, MessageEncoding, OptimizeMode, OptionRetention,
+    RepeatedFieldEncoding, Type,
 };
 
 /// The features of a file and the options that matter elsewhere; see
@@ -69,17 +70,23 @@ impl DescriptorPool {
         let defaults = Features::defaults(edition)
             .or_else(|| Features::defaults(Edition::EDITION_PROTO2))
             .unwrap_or_default();
-        let mut resolve = |parent: Features, inferred: Features, set: Option<&FeatureSet>, place: &dyn Fn() -> Path| {
-            let Some(set) = set else { return parent.merged(inferred) };
-            if is_legacy(edition) {
-                faults.push(Fault::error(file, "feature-without-edition", place(), "features can only be set in editions"));
-            }
-            if let Some(feature) = Features::unresolvable(set) {
-                let message = format!("feature `{feature}` has to be set to a known value");
-                faults.push(Fault::error(file, "unknown-feature-value", place(), message));
-            }
-            parent.merged(inferred).merged(Features::explicit(set))
-        };
+        let mut resolve =
+            |parent: Features, inferred: Features, set: Option<&FeatureSet>, place: &dyn Fn() -> Path| {
+                let Some(set) = set else { return parent.merged(inferred) };
+                if is_legacy(edition) {
+                    faults.push(Fault::error(
+                        file,
+                        "feature-without-edition",
+                        place(),
+                        "features can only be set in editions",
+                    ));
+                }
+                if let Some(feature) = Features::unresolvable(set) {
+                    let message = format!("feature `{feature}` has to be set to a known value");
+                    faults.push(Fault::error(file, "unknown-feature-value", place(), message));
+                }
+                parent.merged(inferred).merged(Features::explicit(set))
+            };
         let none = Features::default();
 
         let file_options = proto.options.as_deref();
@@ -156,7 +163,11 @@ impl DescriptorPool {
             .map(|(proto, features)| DerivedMessage {
                 features,
                 message_set: proto.options.as_ref().is_some_and(|o| o.message_set_wire_format == Some(true)),
-                rules: proto.extension_range.iter().map(|range| range_rules(range.options.as_deref())).collect(),
+                rules: proto
+                    .extension_range
+                    .iter()
+                    .map(|range| range_rules(range.options.as_deref()))
+                    .collect(),
             })
             .collect();
         let values = enums.iter().flat_map(|e| &e.value).zip(value_features);
@@ -171,7 +182,8 @@ impl DescriptorPool {
             })
             .collect();
         let fields = fields.iter().zip(field_features);
-        let fields = fields.map(|(proto, features)| derived_field(proto.options.as_deref(), features)).collect();
+        let fields =
+            fields.map(|(proto, features)| derived_field(proto.options.as_deref(), features)).collect();
         DerivedOptions {
             root,
             traits: FileTraits {

@@ -7,8 +7,8 @@ use super::fault::{Fault, Path};
 use super::symbols::{SymbolId, SymbolKind};
 use super::table::{Target, fields_in_order, join, messages_in_order};
 use super::{DescriptorPool, EnumId, FieldId, FileId, MessageId, MessageView};
-use crate::names::edit_distance;
 use crate::descriptor::{FieldDescriptorProto, FileDescriptorProto, Type};
+use crate::names::edit_distance;
 
 /// What the names in one file stand for; see [`DescriptorPool::resolve`].
 #[derive(Clone, Debug, Default)]
@@ -100,9 +100,9 @@ impl<'p> Resolver<'p> {
             Some(id) => self.pool.files[id.file.index()].messages[id.index as usize].symbol,
             None => self.pool.scope_of_file(self.file),
         };
-        self.find_in(name, scope, Want::Anything).map(|symbol| self.pool.symbol_ref(symbol)).ok_or_else(|| {
-            self.failure(name)
-        })
+        self.find_in(name, scope, Want::Anything)
+            .map(|symbol| self.pool.symbol_ref(symbol))
+            .ok_or_else(|| self.failure(name))
     }
 
     /// Finds a full name without a leading dot, among what the file can see.
@@ -184,8 +184,11 @@ impl<'p> Resolver<'p> {
     fn failure(&self, name: &str) -> LookupFailure {
         let pool = self.pool;
         if let Some((scope, first_len)) = self.shadow {
-            let resolved =
-                format!("{}{}", pool.symbols.full_name(&pool.files, scope), name.get(first_len..).unwrap_or_default());
+            let resolved = format!(
+                "{}{}",
+                pool.symbols.full_name(&pool.files, scope),
+                name.get(first_len..).unwrap_or_default()
+            );
             return LookupFailure::Shadowed { resolved };
         }
         match self.hidden.map(|symbol| (symbol, pool.symbols.get(symbol))) {
@@ -251,23 +254,32 @@ impl DescriptorPool {
             let place = || join(tables.field_path(index), &[2]);
             match &proto.extendee {
                 None => {
-                    faults.push(Fault::error(file, "missing-extendee", place(), "extension does not say what it extends"));
+                    faults.push(Fault::error(
+                        file,
+                        "missing-extendee",
+                        place(),
+                        "extension does not say what it extends",
+                    ));
                     None
                 }
-                Some(name) => {
-                    self.resolve_message(file, Some(name), scope, place, resolver, faults)
-                }
+                Some(name) => self.resolve_message(file, Some(name), scope, place, resolver, faults),
             }
         } else {
             if proto.extendee.is_some() {
                 let place = join(tables.field_path(index), &[2]);
-                faults.push(Fault::error(file, "unexpected-extendee", place, "field of a message has an extendee"));
+                faults.push(Fault::error(
+                    file,
+                    "unexpected-extendee",
+                    place,
+                    "field of a message has an extendee",
+                ));
             }
             None
         };
         let place = || join(tables.field_path(index), &[6]);
         let Some(name) = &proto.type_name else {
-            if matches!(entry.ty, Type::TYPE_MESSAGE | Type::TYPE_GROUP | Type::TYPE_ENUM) || entry.ty.0 == 0 {
+            if matches!(entry.ty, Type::TYPE_MESSAGE | Type::TYPE_GROUP | Type::TYPE_ENUM) || entry.ty.0 == 0
+            {
                 faults.push(Fault::error(
                     file,
                     "missing-type",
@@ -352,10 +364,12 @@ impl DescriptorPool {
                 fault(format!("\"{found}\" is defined in \"{path}\", which is not imported"))
                     .help(format!("add `import \"{path}\";`"))
             }
-            LookupFailure::Shadowed { resolved } => {
-                fault(format!("\"{name}\" is resolved to \"{resolved}\", which is not defined"))
-                    .help(format!("the innermost scope is searched first; write \".{name}\" to start from the outermost"))
-            }
+            LookupFailure::Shadowed { resolved } => fault(format!(
+                "\"{name}\" is resolved to \"{resolved}\", which is not defined"
+            ))
+            .help(format!(
+                "the innermost scope is searched first; write \".{name}\" to start from the outermost"
+            )),
             LookupFailure::Undefined => {
                 let fault = fault(format!("\"{name}\" is not defined"));
                 match self.similar(file, name, suits) {
@@ -436,7 +450,8 @@ impl DescriptorPool {
             let extended = self.message_name(extendee);
             let other = self.field_name(existing);
             let other_file = &self.files[existing.file.index()];
-            let message = format!("extension number {number} of \"{extended}\" is already used by \"{other}\"");
+            let message =
+                format!("extension number {number} of \"{extended}\" is already used by \"{other}\"");
             // Between files it is only a warning: there are such schemas, and they never meet.
             let fault = if existing.file == file {
                 Fault::error(file, "duplicate-extension-number", place, message)

@@ -186,12 +186,13 @@ impl<'p> FileView<'p> {
     }
 
     /// Input and output of every method, in the order of declaration.
-    pub fn methods(&self) -> impl Iterator<Item = (Option<MessageView<'p>>, Option<MessageView<'p>>)> + use<'p> {
+    pub fn methods(
+        &self,
+    ) -> impl Iterator<Item = (Option<MessageView<'p>>, Option<MessageView<'p>>)> + use<'p> {
         let pool = self.pool;
-        self.tables()
-            .methods
-            .iter()
-            .map(move |m| (m.input.map(|id| pool.message_by_id(id)), m.output.map(|id| pool.message_by_id(id))))
+        self.tables().methods.iter().map(move |m| {
+            (m.input.map(|id| pool.message_by_id(id)), m.output.map(|id| pool.message_by_id(id)))
+        })
     }
 }
 
@@ -494,8 +495,7 @@ impl<'p> FieldView<'p> {
 
     /// True if the values are written in one run.
     pub fn is_packed(&self) -> bool {
-        self.is_packable()
-            && self.entry().features.repeated_field_encoding == RepeatedFieldEncoding::PACKED
+        self.is_packable() && self.entry().features.repeated_field_encoding == RepeatedFieldEncoding::PACKED
     }
 
     /// True if a message is written between group tags instead of with its length.

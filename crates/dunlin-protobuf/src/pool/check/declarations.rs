@@ -17,7 +17,9 @@ impl Check<'_> {
         let file = self.file;
         let mut names = HashSet::new();
         for (position, range) in proto.extension_range.iter().enumerate() {
-            let Some(options) = range.options.as_deref().filter(|o| !o.declaration.is_empty()) else { continue };
+            let Some(options) = range.options.as_deref().filter(|o| !o.declaration.is_empty()) else {
+                continue;
+            };
             let place = || join(file.message_path(index), &[5, position as i32]);
             if options.verification == Some(VerificationState::UNVERIFIED) {
                 self.error(
@@ -83,7 +85,8 @@ impl Check<'_> {
             .replace(format!("write \".{symbol}\""));
             return;
         };
-        let valid = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let valid =
+            |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !name.split('.').all(valid) {
             self.error("invalid-name", place(), format!("\"{symbol}\" is not a valid name"));
         }
@@ -139,13 +142,19 @@ impl Check<'_> {
                 format!(".{expected}")
             };
             if full != actual_type {
-                let message = format!("extension number {number} of \"{extended}\" is declared to have type \"{full}\", not \"{actual_type}\"");
+                let message = format!(
+                    "extension number {number} of \"{extended}\" is declared to have type \"{full}\", not \"{actual_type}\""
+                );
                 self.error("declaration-mismatch", place.clone(), message);
             }
         }
         let actual_name = format!(".{}", view.full_name());
-        if let Some(expected) = declaration.full_name.as_deref().filter(|n| !n.is_empty() && **n != *actual_name) {
-            let message = format!("extension number {number} of \"{extended}\" is declared as \"{expected}\", not \"{actual_name}\"");
+        if let Some(expected) =
+            declaration.full_name.as_deref().filter(|n| !n.is_empty() && **n != *actual_name)
+        {
+            let message = format!(
+                "extension number {number} of \"{extended}\" is declared as \"{expected}\", not \"{actual_name}\""
+            );
             self.error("declaration-mismatch", place.clone(), message);
         }
         let repeated = declaration.repeated == Some(true);

@@ -38,7 +38,9 @@ impl Check<'_> {
         self.enum_value_names(index, proto);
         self.enum_json_strings(index, proto);
         for (position, value) in proto.value.iter().enumerate() {
-            let Some(support) = value.options.as_deref().and_then(|o| o.feature_support.as_deref()) else { continue };
+            let Some(support) = value.options.as_deref().and_then(|o| o.feature_support.as_deref()) else {
+                continue;
+            };
             for fault in support_faults(support, value.name.as_deref().unwrap_or_default()) {
                 let place = join(file.enum_path(index), &[2, position as i32, 3, 4]);
                 self.error("feature-support", place, fault);
@@ -108,18 +110,26 @@ impl Check<'_> {
         for (position, name) in proto.reserved_name.iter().enumerate() {
             if !names.insert(name.as_str()) {
                 let place = join(path(), &[5, position as i32]);
-                self.error("duplicate-reserved-name", place, format!("enum value \"{name}\" is reserved twice"));
+                self.error(
+                    "duplicate-reserved-name",
+                    place,
+                    format!("enum value \"{name}\" is reserved twice"),
+                );
             }
         }
         for (position, value) in proto.value.iter().enumerate() {
-            let (name, number) = (value.name.as_deref().unwrap_or_default(), value.number.unwrap_or_default());
+            let (name, number) =
+                (value.name.as_deref().unwrap_or_default(), value.number.unwrap_or_default());
             // Ranges that do not overlap: only the last one that starts at or before can hold it.
             let after = ranges.partition_point(|r| r.0 <= number);
             if let Some(&(_, _, range)) = ranges[..after].last().filter(|r| r.1 >= number) {
                 let (id, related) = (self.id, join(path(), &[4, range]));
                 let place = join(path(), &[2, position as i32, 2]);
-                let fault =
-                    self.error("reserved-number", place, format!("number {number} of enum value \"{name}\" is reserved"));
+                let fault = self.error(
+                    "reserved-number",
+                    place,
+                    format!("number {number} of enum value \"{name}\" is reserved"),
+                );
                 fault.related.push((id, related, "reserved here".into()));
             }
             if names.contains(name) {
@@ -175,7 +185,8 @@ impl Check<'_> {
         let mut by_number: HashMap<i32, usize> = HashMap::new();
         let mut by_text: HashMap<&str, usize> = HashMap::new();
         for (position, value) in proto.value.iter().enumerate() {
-            let (name, number) = (value.name.as_deref().unwrap_or_default(), value.number.unwrap_or_default());
+            let (name, number) =
+                (value.name.as_deref().unwrap_or_default(), value.number.unwrap_or_default());
             let place = || join(file.enum_path(index), &[2, position as i32, 3, JSON_EXTENSION as i32]);
             let custom = strings[position].as_deref();
             if let Some(text) = custom {
@@ -186,7 +197,9 @@ impl Check<'_> {
                     self.error(
                         "json-string-number",
                         place(),
-                        format!("JSON string \"{text}\" reads as a number, but the value's number is {number}"),
+                        format!(
+                            "JSON string \"{text}\" reads as a number, but the value's number is {number}"
+                        ),
                     );
                 }
             }

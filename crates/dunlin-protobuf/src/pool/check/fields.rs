@@ -58,7 +58,11 @@ impl<'c> Check<'c> {
         } else if let Some(message) = implementation_number(entry.number, self.scope) {
             self.error("field-number-out-of-range", path(&[3]), message);
         }
-        if proto.json_name.as_deref().is_some_and(|n| *n != json_name(proto.name.as_deref().unwrap_or_default())) {
+        if proto
+            .json_name
+            .as_deref()
+            .is_some_and(|n| *n != json_name(proto.name.as_deref().unwrap_or_default()))
+        {
             self.error("json-name-on-extension", path(&[10]), "`json_name` cannot be set on extensions")
                 .help
                 .replace("the JSON name of an extension is its full name in brackets".into());
@@ -90,7 +94,11 @@ impl<'c> Check<'c> {
             }
             FieldKind::Enum(enumeration) => {
                 if !crate::names::is_identifier(&text) {
-                    self.error("invalid-default", place, "the default of an enum field has to be the name of a value");
+                    self.error(
+                        "invalid-default",
+                        place,
+                        "the default of an enum field has to be the name of a value",
+                    );
                 } else if enumeration.value(&text).is_none() {
                     let name = enumeration.full_name();
                     let similar = crate::names::closest(&text, enumeration.values().map(|v| v.name()));
@@ -107,7 +115,11 @@ impl<'c> Check<'c> {
             }
             FieldKind::Scalar(ty) => {
                 if !scalar_default_is_valid(ty, &text) {
-                    self.error("invalid-default", place, format!("\"{text}\" is not a value of the field's type"));
+                    self.error(
+                        "invalid-default",
+                        place,
+                        format!("\"{text}\" is not a value of the field's type"),
+                    );
                 }
             }
             FieldKind::Unresolved => {}
@@ -188,7 +200,11 @@ impl<'c> Check<'c> {
         let jstype = options.jstype.unwrap_or_default();
         let is_64_bit = matches!(
             entry.ty,
-            Type::TYPE_INT64 | Type::TYPE_UINT64 | Type::TYPE_SINT64 | Type::TYPE_FIXED64 | Type::TYPE_SFIXED64
+            Type::TYPE_INT64
+                | Type::TYPE_UINT64
+                | Type::TYPE_SINT64
+                | Type::TYPE_FIXED64
+                | Type::TYPE_SFIXED64
         );
         if jstype != JsType::JS_NORMAL && !is_64_bit {
             self.error("option-on-wrong-type", path(&[8, 6]), "`jstype` can only be set on 64-bit integers");
@@ -219,7 +235,8 @@ impl<'c> Check<'c> {
             for fault in support_faults(&merged, &name) {
                 self.error("feature-support", place(), fault);
             }
-            let later = |own: Option<Edition>, of_field: Option<Edition>| of_field.is_some() && own > of_field;
+            let later =
+                |own: Option<Edition>, of_field: Option<Edition>| of_field.is_some() && own > of_field;
             let what = if merged.edition_introduced < support.edition_introduced {
                 "introduced before"
             } else if later(merged.edition_removed, support.edition_removed) {
@@ -257,10 +274,18 @@ impl<'c> Check<'c> {
         }
         if !view.is_repeated() && !view.has_presence() {
             if proto.default_value.is_some() {
-                self.error("implicit-default", path(&[7]), "fields with implicit presence cannot have a default");
+                self.error(
+                    "implicit-default",
+                    path(&[7]),
+                    "fields with implicit presence cannot have a default",
+                );
             }
             if matches!(view.kind(), FieldKind::Enum(e) if e.is_closed()) {
-                self.error("implicit-closed-enum", path(&[6]), "fields with implicit presence need an open enum");
+                self.error(
+                    "implicit-closed-enum",
+                    path(&[6]),
+                    "fields with implicit presence need an open enum",
+                );
             }
         }
         if entry.is_extension && entry.features.field_presence == FieldPresence::LEGACY_REQUIRED {
@@ -275,13 +300,8 @@ impl<'c> Check<'c> {
     }
 
     fn explicit_features(&mut self, entry: &Field, view: FieldView<'_>, path: &dyn Fn(&[i32]) -> Path) {
-        let Features {
-            field_presence,
-            repeated_field_encoding,
-            utf8_validation,
-            message_encoding,
-            ..
-        } = entry.own_features;
+        let Features { field_presence, repeated_field_encoding, utf8_validation, message_encoding, .. } =
+            entry.own_features;
         let is_message = matches!(view.kind(), FieldKind::Message(_));
         if field_presence != FieldPresence::default() {
             let what = if entry.oneof.is_some() {
@@ -307,10 +327,18 @@ impl<'c> Check<'c> {
             self.error("misplaced-feature", path(&[8, 21, 3]), what);
         }
         if utf8_validation != Utf8Validation::default() && !holds_strings(view) {
-            self.error("misplaced-feature", path(&[8, 21, 4]), "only string fields can set `utf8_validation`");
+            self.error(
+                "misplaced-feature",
+                path(&[8, 21, 4]),
+                "only string fields can set `utf8_validation`",
+            );
         }
         if message_encoding != MessageEncoding::default() && (!is_message || view.is_map()) {
-            self.error("misplaced-feature", path(&[8, 21, 5]), "only message fields can set `message_encoding`");
+            self.error(
+                "misplaced-feature",
+                path(&[8, 21, 5]),
+                "only message fields can set `message_encoding`",
+            );
         }
     }
 
@@ -337,7 +365,10 @@ impl<'c> Check<'c> {
             self.error(
                 "map-entry-as-type",
                 path(&[6]),
-                format!("\"{}\" is the entry of a map field and cannot be used as a type", message.full_name()),
+                format!(
+                    "\"{}\" is the entry of a map field and cannot be used as a type",
+                    message.full_name()
+                ),
             );
         }
         let fields: Vec<FieldView<'_>> = message.fields().collect();
@@ -345,11 +376,19 @@ impl<'c> Check<'c> {
             field.number() == number && field.name() == name && !field.is_repeated()
         };
         let [key, value] = &fields[..] else {
-            self.error("explicit-map-entry", path(&[6]), "`map_entry` cannot be set by hand; use `map<K, V>`");
+            self.error(
+                "explicit-map-entry",
+                path(&[6]),
+                "`map_entry` cannot be set by hand; use `map<K, V>`",
+            );
             return;
         };
         if !well_formed(key, 1, "key") || !well_formed(value, 2, "value") {
-            self.error("explicit-map-entry", path(&[6]), "`map_entry` cannot be set by hand; use `map<K, V>`");
+            self.error(
+                "explicit-map-entry",
+                path(&[6]),
+                "`map_entry` cannot be set by hand; use `map<K, V>`",
+            );
             return;
         }
         match key.kind() {
@@ -388,7 +427,11 @@ impl<'c> Check<'c> {
             || view.is_required()
             || view.is_delimited()
         {
-            self.error("message-set-extension", path(&[6]), "extensions of a message set have to be optional messages");
+            self.error(
+                "message-set-extension",
+                path(&[6]),
+                "extensions of a message set have to be optional messages",
+            );
         }
     }
 }
@@ -436,8 +479,8 @@ fn scalar_default_is_valid(ty: Type, text: &str) -> bool {
 fn escapes_are_valid(text: &str) -> bool {
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        let fine = c != '\\'
-            || chars.next().is_some_and(|e| e.is_digit(8) || "abfnrtvxX?'\"\\uU".contains(e));
+        let fine =
+            c != '\\' || chars.next().is_some_and(|e| e.is_digit(8) || "abfnrtvxX?'\"\\uU".contains(e));
         if !fine {
             return false;
         }

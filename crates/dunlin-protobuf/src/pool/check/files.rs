@@ -20,9 +20,13 @@ impl Check<'_> {
         if self.edition() >= Edition::EDITION_2024
             && let Some(&index) = self.proto.weak_dependency.first()
         {
-            self.error("weak-import-removed", vec![3, index], "weak imports are not allowed from edition 2024 on")
-                .help
-                .replace("use `import option` for custom options, or a plain import".into());
+            self.error(
+                "weak-import-removed",
+                vec![3, index],
+                "weak imports are not allowed from edition 2024 on",
+            )
+            .help
+            .replace("use `import option` for custom options, or a plain import".into());
         }
         let Some(options) = self.proto.options.as_deref() else { return };
         if !self.is_legacy() {
@@ -59,7 +63,9 @@ impl Check<'_> {
         }
         let plain = self.proto.dependency.len();
         for (index, dependency) in self.file.dependencies.iter().enumerate().take(plain) {
-            let Some(target) = dependency.file.filter(|id| self.pool.tables(*id).options.lite) else { continue };
+            let Some(target) = dependency.file.filter(|id| self.pool.tables(*id).options.lite) else {
+                continue;
+            };
             let path = &self.pool.tables(target).path;
             let place = import_path(self.proto, index);
             self.error(

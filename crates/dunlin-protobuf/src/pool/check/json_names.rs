@@ -28,7 +28,8 @@ impl Check<'_> {
 
     fn unique_json_names(&mut self, index: u32, proto: &DescriptorProto, which: Names) {
         let file = self.file;
-        let best_effort = file.messages[index as usize].features.json_format == JsonFormat::LEGACY_BEST_EFFORT;
+        let best_effort =
+            file.messages[index as usize].features.json_format == JsonFormat::LEGACY_BEST_EFFORT;
         let mut seen: HashMap<String, (usize, bool)> = HashMap::with_capacity(proto.field.len());
         for (position, field) in proto.field.iter().enumerate() {
             let (name, custom) = effective(field, which);

@@ -49,7 +49,11 @@ impl Check<'_> {
                 );
             }
             if entry.message_set {
-                self.error("proto3-message-set", join(path(), &[1]), "message sets are not supported in proto3");
+                self.error(
+                    "proto3-message-set",
+                    join(path(), &[1]),
+                    "message sets are not supported in proto3",
+                );
             }
         }
     }
@@ -63,7 +67,11 @@ impl Check<'_> {
         for (position, name) in proto.reserved_name.iter().enumerate() {
             if !seen.insert(name.as_str()) {
                 let place = join(file.message_path(index), &[10, position as i32]);
-                self.error("duplicate-reserved-name", place, format!("field name \"{name}\" is reserved twice"));
+                self.error(
+                    "duplicate-reserved-name",
+                    place,
+                    format!("field name \"{name}\" is reserved twice"),
+                );
             }
         }
         for (position, field) in proto.field.iter().enumerate() {
@@ -110,7 +118,11 @@ impl Check<'_> {
             if field_proto.proto3_optional == Some(true) {
                 if !self.is_proto3() {
                     let place = file.field_path(field);
-                    self.error("proto3-optional-elsewhere", place, "`proto3_optional` can only be set in proto3 files");
+                    self.error(
+                        "proto3-optional-elsewhere",
+                        place,
+                        "`proto3_optional` can only be set in proto3 files",
+                    );
                 }
                 if !oneof.is_some_and(|o| file.oneofs[o as usize].synthetic) {
                     let place = file.field_path(field);
@@ -132,7 +144,11 @@ impl Check<'_> {
                 (true, None) => first_synthetic = Some(oneof),
                 (false, Some(_)) => {
                     let place = file.oneof_path(oneof);
-                    self.error("oneof-order", place, "oneofs of optional fields have to come after all others");
+                    self.error(
+                        "oneof-order",
+                        place,
+                        "oneofs of optional fields have to come after all others",
+                    );
                 }
                 _ => {}
             }

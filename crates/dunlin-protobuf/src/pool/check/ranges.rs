@@ -131,7 +131,10 @@ impl Check<'_> {
             let fault = self.error(
                 "duplicate-field-number",
                 join(file.field_path(second), &[3]),
-                format!("number {number} of field \"{}\" is already used by field \"{}\"", names[1], names[0]),
+                format!(
+                    "number {number} of field \"{}\" is already used by field \"{}\"",
+                    names[1], names[0]
+                ),
             );
             fault.related.push((id, other, "first used here".into()));
             fault.help = next.map(|next| format!("the next free number is {next}"));

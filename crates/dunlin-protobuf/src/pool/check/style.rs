@@ -93,7 +93,9 @@ impl Check<'_> {
         if count > limit {
             self.error("proto-limit", place, format!("{count} {what}; the limit of the edition is {limit}"))
                 .help
-                .replace("`features.enforce_proto_limits = LEGACY_NO_EXPLICIT_LIMITS` turns this rule off".into());
+                .replace(
+                    "`features.enforce_proto_limits = LEGACY_NO_EXPLICIT_LIMITS` turns this rule off".into(),
+                );
         }
     }
 

@@ -19,7 +19,12 @@ impl Check<'_> {
             match field.target {
                 Target::Message(id) => self.visible(SymbolKind::Message, id, "", place(6)),
                 Target::Enum(id) => {
-                    self.visible(SymbolKind::Enum, MessageId { file: id.file, index: id.index }, "", place(6));
+                    self.visible(
+                        SymbolKind::Enum,
+                        MessageId { file: id.file, index: id.index },
+                        "",
+                        place(6),
+                    );
                 }
                 Target::None => {}
             }
@@ -90,9 +95,13 @@ impl Check<'_> {
         for (index, message) in file.messages.iter().enumerate() {
             if message.parent.is_some() && message.visibility == SymbolVisibility::VISIBILITY_EXPORT {
                 let place = join(file.message_path(index as u32), &[1]);
-                self.error("strict-export", place, "a nested message cannot be exported under STRICT visibility")
-                    .help
-                    .replace("move it to the top level".into());
+                self.error(
+                    "strict-export",
+                    place,
+                    "a nested message cannot be exported under STRICT visibility",
+                )
+                .help
+                .replace("move it to the top level".into());
             }
         }
         for (index, entry) in file.enums.iter().enumerate() {
@@ -100,13 +109,17 @@ impl Check<'_> {
             let exported = entry.visibility == SymbolVisibility::VISIBILITY_EXPORT;
             if exported && !is_namespace(&file.messages[parent as usize]) {
                 let place = join(file.enum_path(index as u32), &[1]);
-                self.error("strict-export", place, "a nested enum cannot be exported under STRICT visibility")
-                    .help
-                    .replace(
-                        "move it to the top level, or into a top-level local message with nothing but \
+                self.error(
+                    "strict-export",
+                    place,
+                    "a nested enum cannot be exported under STRICT visibility",
+                )
+                .help
+                .replace(
+                    "move it to the top level, or into a top-level local message with nothing but \
                          `reserved 1 to max;`"
-                            .into(),
-                    );
+                        .into(),
+                );
             }
         }
     }

@@ -1,0 +1,175 @@
+//! `dunlin build`: schema files to a descriptor set.
+
+mod config;
+mod image;
+mod input;
+mod modules;
+mod progress;
+mod report;
+mod shake;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use dunlin_compiler::{Compiler, DescriptorOptions};
+use dunlin_protobuf::Message;
+
+use crate::print::complain;
+use input::Output;
+
+/// Compiles schema files to a descriptor set.
+///
+/// INPUT is a folder, a .proto file, a descriptor set, or `-` for a descriptor set on standard input.
+/// In a folder, buf.yaml and buf.work.yaml say which modules there are; without them, the folder is
+/// the one module.
+#[derive(Args, Debug)]
+pub(crate) struct BuildArgs {
+    /// Folder, .proto file, descriptor set, or `-`
+    #[arg(default_value = ".")]
+    input: String,
+    /// Where to write the descriptor set: FILE, `-`, or FILE#format=binpb
+    #[arg(short, long, value_name = "FILE[#format]")]
+    output: Option<String>,
+    /// Write a plain FileDescriptorSet, without what buf's images say beyond that
+    #[arg(long)]
+    as_file_descriptor_set: bool,
+    /// Leave out imported files
+    #[arg(long)]
+    exclude_imports: bool,
+    /// Leave out positions and comments
+    #[arg(long)]
+    exclude_source_info: bool,
+    /// Compile only these files and folders of the input
+    #[arg(long, value_name = "PATH")]
+    path: Vec<String>,
+    /// Do not compile these files and folders of the input
+    #[arg(long, value_name = "PATH")]
+    exclude_path: Vec<String>,
+    /// Keep only these types, and what they need
+    #[arg(long = "type", value_name = "NAME")]
+    types: Vec<String>,
+    /// Another folder in which imports are searched
+    #[arg(short = 'I', long = "proto-path", value_name = "FOLDER")]
+    proto_path: Vec<String>,
+    /// How to print errors
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    error_format: ErrorFormat,
+    /// Short for `--error-format json`
+    #[arg(long)]
+    json: bool,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: When,
+    /// When to show progress; `auto` is on a terminal, after half a second
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    progress: When,
+    /// Print errors only
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// How diagnostics are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ErrorFormat {
+    /// With the lines they are about, as rustc prints
+    Human,
+    /// path:line:column: message
+    Text,
+    /// One JSON object per line
+    Json,
+    /// path(line) : error in column=N: message
+    Msvs,
+    /// Annotations of GitHub Actions
+    GithubActions,
+}
+
+/// When to do something that suits a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What ended a command early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The schemas are wrong; it has been said how.
+    Findings,
+    /// Something else, in one sentence.
+    Other(String),
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::Other(message)
+    }
+}
+
+/// The exit code for wrong schemas.
+const FINDINGS: u8 = 100;
+
+pub(crate) fn main(mut args: BuildArgs) -> ExitCode {
+    if args.json {
+        args.error_format = ErrorFormat::Json;
+    }
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Findings) => ExitCode::from(FINDINGS),
+        Err(Failure::Other(message)) => {
+            match args.error_format {
+                ErrorFormat::Json => {
+                    complain(&serde_json::json!({ "severity": "error", "message": message }).to_string())
+                }
+                _ => complain(&format!("error: {message}")),
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &BuildArgs) -> Result<(), Failure> {
+    let output = args.output.as_deref().map(Output::parse).transpose()?;
+    let input = input::resolve(args)?;
+    let progress = progress::Progress::start(args);
+    let loader = progress.watch(&input.loader);
+    let compiler = Compiler::new(loader).source_info(!args.exclude_source_info);
+    let result = compiler.compile(input.files.iter().cloned());
+    progress.finish();
+    let compilation = match result {
+        Ok(compilation) => compilation,
+        Err(mut diagnostics) => {
+            input.explain(&mut diagnostics);
+            report::report(&diagnostics, args);
+            return Err(Failure::Findings);
+        }
+    };
+    if !args.quiet {
+        report::report(compilation.warnings(), args);
+    }
+    let options = DescriptorOptions {
+        include_imports: !args.exclude_imports,
+        include_source_info: !args.exclude_source_info,
+        retain_options: true,
+    };
+    let mut set = compilation.file_descriptor_set(options);
+    if !args.types.is_empty() {
+        shake::keep(&mut set, &args.types)?;
+    }
+    if !args.as_file_descriptor_set {
+        image::annotate(&mut set, &compilation);
+    }
+    if let Some(output) = output {
+        let mut bytes = Vec::new();
+        set.encode_into(&mut bytes);
+        output.write(&bytes)?;
+    }
+    // The process ends here; there is no use in taking everything apart.
+    std::mem::forget((set, compilation));
+    let _ = std::io::stderr().flush();
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! What to compile, and where to write it.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use dunlin_compiler::Diagnostics;
+use dunlin_compiler::loader::{Chain, Descriptors, IncludePaths};
+use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::FileDescriptorSet;
+
+use super::config::{self, Workspace};
+use super::modules::ModuleFiles;
+use super::{BuildArgs, Failure};
+
+/// Files to compile, and where they and their imports come from.
+pub(crate) struct Input {
+    pub(crate) loader: Chain<'static>,
+    pub(crate) files: Vec<String>,
+    dependencies: Vec<String>,
+}
+
+impl Input {
+    /// Adds what the configuration explains about missing imports.
+    pub(crate) fn explain(&self, diagnostics: &mut Diagnostics) {
+        if self.dependencies.is_empty() {
+            return;
+        }
+        for item in diagnostics.items.iter_mut().filter(|item| item.code == "import-not-found") {
+            item.notes.push(format!(
+                "the dependencies of buf.yaml are not fetched: {}",
+                self.dependencies.join(", ")
+            ));
+            item.help = Some("copy them into a folder and list it as a module, or pass it with -I".into());
+        }
+    }
+}
+
+/// A path with the options behind `#`.
+struct Reference<'a> {
+    path: &'a str,
+    format: Option<&'a str>,
+}
+
+impl<'a> Reference<'a> {
+    fn parse(text: &'a str) -> Result<Self, Failure> {
+        let Some((path, options)) = text.split_once('#') else {
+            return Ok(Self { path: text, format: None });
+        };
+        let mut format = None;
+        for option in options.split(',') {
+            match option.split_once('=') {
+                Some(("format", value)) => format = Some(value),
+                None if !option.is_empty() => format = Some(option),
+                _ => {
+                    return Err(Failure::Other(format!(
+                        "unknown option `{option}` behind `#`; known is `format`"
+                    )));
+                }
+            }
+        }
+        Ok(Self { path, format })
+    }
+
+    fn is_binary(&self) -> Result<bool, Failure> {
+        let ending = Path::new(self.path).extension().and_then(|e| e.to_str()).unwrap_or_default();
+        match self.format.unwrap_or(ending) {
+            "binpb" | "bin" | "pb" | "protoset" | "desc" | "fds" => Ok(true),
+            format @ ("json" | "txtpb" | "yaml" | "gz" | "zst" | "git" | "tar" | "tgz" | "zip") => {
+                Err(Failure::Other(format!("format `{format}` is not supported yet; use `binpb`")))
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Where the result goes.
+#[derive(Debug)]
+pub(crate) struct Output {
+    path: String,
+}
+
+impl Output {
+    /// Reads `FILE`, `FILE#format=binpb` or `-`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        let reference = Reference::parse(text)?;
+        if let Some(format) = reference.format
+            && !reference.is_binary()?
+        {
+            return Err(Failure::Other(format!("unknown format `{format}`; known is `binpb`")));
+        }
+        reference.is_binary()?;
+        Ok(Self { path: reference.path.to_owned() })
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = match self.path.as_str() {
+            "-" => std::io::stdout().lock().write_all(bytes),
+            path => std::fs::write(path, bytes),
+        };
+        written.map_err(|error| Failure::Other(format!("cannot write {}: {error}", self.path)))
+    }
+}
+
+pub(crate) fn resolve(args: &BuildArgs) -> Result<Input, Failure> {
+    let reference = Reference::parse(&args.input)?;
+    if reference.path == "-" || reference.is_binary()? {
+        return descriptors(reference.path, args);
+    }
+    let path = Path::new(reference.path);
+    if path.is_dir() {
+        let workspace = match config::read(path)? {
+            Some(workspace) => workspace,
+            None => config::single(path),
+        };
+        return modules(&workspace, args, |_| true);
+    }
+    if !path.is_file() {
+        return Err(Failure::Other(format!("input \"{}\" does not exist", reference.path)));
+    }
+    if path.extension().is_none_or(|e| e != "proto") {
+        return Err(Failure::Other(format!(
+            "input \"{}\" is neither a folder nor a .proto file; add `#format=binpb` if it is a descriptor set",
+            reference.path
+        )));
+    }
+    // One file: of the module around it, if there is one.
+    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let wanted = canonical(path);
+    let mut folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    if folder.as_os_str().is_empty() {
+        folder.push(".");
+    }
+    let workspace = match enclosing(&folder)? {
+        Some(workspace) => workspace,
+        // Without configuration, the current folder is the root, if the file lies in it.
+        None if path.is_relative() && !path.starts_with("..") => config::single(Path::new(".")),
+        None => config::single(&folder),
+    };
+    modules(&workspace, args, |file| canonical(file) == wanted)
+}
+
+/// The configuration in `folder` or above it.
+fn enclosing(folder: &Path) -> Result<Option<Workspace>, Failure> {
+    let mut at = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut found = None;
+    loop {
+        if let Some(workspace) = config::read(&at)? {
+            // A workspace further out gathers the modules that it lists.
+            let gathers = at.join("buf.work.yaml").exists();
+            if found.is_none() || gathers {
+                found = Some(workspace);
+            }
+        }
+        if !at.pop() {
+            return Ok(found);
+        }
+    }
+}
+
+fn modules(
+    workspace: &Workspace,
+    args: &BuildArgs,
+    is_input: impl Fn(&Path) -> bool,
+) -> Result<Input, Failure> {
+    let found = ModuleFiles::find(workspace)?;
+    let clean = |path: &str| -> PathBuf { Path::new(path).components().collect() };
+    let wanted: Vec<PathBuf> = args.path.iter().map(|path| clean(path)).collect();
+    let unwanted: Vec<PathBuf> = args.exclude_path.iter().map(|path| clean(path)).collect();
+    let within = |file: &Path, folders: &[PathBuf]| {
+        let file: PathBuf = file.components().collect();
+        let file = file.strip_prefix(".").map(Path::to_path_buf).unwrap_or(file);
+        folders.iter().any(|folder| file.starts_with(folder.strip_prefix(".").unwrap_or(folder)))
+    };
+    let files: Vec<String> = found
+        .iter()
+        .into_iter()
+        .filter(|(_, file)| is_input(file))
+        .filter(|(_, file)| wanted.is_empty() || within(file, &wanted))
+        .filter(|(_, file)| !within(file, &unwanted))
+        .map(|(import, _)| import.to_owned())
+        .collect();
+    if files.is_empty() {
+        return Err(Failure::Other(format!("\"{}\" has no .proto files to compile", args.input)));
+    }
+    Ok(Input {
+        loader: with_includes(Chain::new(found), args),
+        files,
+        dependencies: workspace.dependencies.clone(),
+    })
+}
+
+fn descriptors(path: &str, args: &BuildArgs) -> Result<Input, Failure> {
+    let mut bytes = Vec::new();
+    let read = match path {
+        "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
+        path => std::fs::read(path).map(|read| bytes = read),
+    };
+    read.map_err(|error| format!("cannot read {path}: {error}"))?;
+    let set = FileDescriptorSet::decode(&bytes)
+        .map_err(|error| format!("{path} is not a descriptor set: {error}"))?;
+    let files: Vec<String> = set.file.iter().filter_map(|file| file.name.clone()).collect();
+    if files.is_empty() {
+        return Err(Failure::Other(format!("{path} holds no files")));
+    }
+    let within = |file: &str, paths: &[String]| paths.iter().any(|path| Path::new(file).starts_with(path));
+    let files = files
+        .into_iter()
+        .filter(|file| args.path.is_empty() || within(file, &args.path))
+        .filter(|file| !within(file, &args.exclude_path))
+        .collect();
+    Ok(Input {
+        loader: with_includes(Chain::new(Descriptors::new().set(set)), args),
+        files,
+        dependencies: Vec::new(),
+    })
+}
+
+fn with_includes(loader: Chain<'static>, args: &BuildArgs) -> Chain<'static> {
+    let folders =
+        args.proto_path.iter().fold(IncludePaths::new(), |paths, folder| paths.folder(folder.as_str()));
+    if folders.is_empty() { loader } else { loader.or(folders) }
+}

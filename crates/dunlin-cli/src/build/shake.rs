@@ -1,0 +1,441 @@
+//! `--type`: some types of a descriptor set, and what they need.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use dunlin_protobuf::UnknownFields;
+use dunlin_protobuf::descriptor::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+    MethodDescriptorProto, ServiceDescriptorProto, SourceCodeInfo,
+};
+use dunlin_protobuf::names::closest;
+
+/// Keeps the named types, services, methods, extensions or packages, and everything they refer to.
+pub(crate) fn keep(set: &mut FileDescriptorSet, names: &[String]) -> Result<(), String> {
+    let kept = {
+        let index = Index::new(set);
+        let mut closure =
+            Closure { index: &index, kept: HashSet::new(), used: HashMap::new(), queue: Vec::new() };
+        for name in names {
+            closure.start(name.strip_prefix('.').unwrap_or(name))?;
+        }
+        closure.run();
+        Kept { names: closure.kept.iter().map(|n| (*n).to_owned()).collect(), used: owned(&closure.used) }
+    };
+    let publicly = public_closures(set);
+    for file in &mut set.file {
+        Pruner { kept: &kept, moved: HashMap::new() }.file(file, &publicly);
+    }
+    set.file.retain(|file| {
+        !(file.message_type.is_empty()
+            && file.enum_type.is_empty()
+            && file.service.is_empty()
+            && file.extension.is_empty())
+    });
+    Ok(())
+}
+
+fn owned(used: &HashMap<&str, BTreeSet<&str>>) -> HashMap<String, BTreeSet<String>> {
+    used.iter()
+        .map(|(file, others)| ((*file).to_owned(), others.iter().map(|o| (*o).to_owned()).collect()))
+        .collect()
+}
+
+#[derive(Clone, Copy)]
+enum Element<'s> {
+    Message(&'s DescriptorProto),
+    Enum(&'s EnumDescriptorProto),
+    Service(&'s ServiceDescriptorProto),
+    Method(&'s MethodDescriptorProto),
+    Extension(&'s FieldDescriptorProto),
+}
+
+struct Index<'s> {
+    /// Full name to element and path of its file.
+    elements: HashMap<String, (Element<'s>, &'s str)>,
+    /// Extended message and number to the name of the extension.
+    extensions: HashMap<(String, i32), String>,
+    file_options: Vec<(&'s str, &'s FileDescriptorProto)>,
+}
+
+fn joined(scope: &str, name: Option<&str>) -> String {
+    let name = name.unwrap_or_default();
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
+fn full(name: Option<&str>) -> &str {
+    name.unwrap_or_default().trim_start_matches('.')
+}
+
+impl<'s> Index<'s> {
+    fn new(set: &'s FileDescriptorSet) -> Self {
+        let mut index =
+            Self { elements: HashMap::new(), extensions: HashMap::new(), file_options: Vec::new() };
+        for file in &set.file {
+            let path = file.name.as_deref().unwrap_or_default();
+            let package = file.package.as_deref().unwrap_or_default();
+            index.file_options.push((path, file));
+            let mut queue: Vec<(String, &DescriptorProto)> =
+                file.message_type.iter().map(|m| (package.to_owned(), m)).collect();
+            while let Some((scope, message)) = queue.pop() {
+                let name = joined(&scope, message.name.as_deref());
+                index.enums(&name, &message.enum_type, path);
+                index.extend(&name, &message.extension, path);
+                queue.extend(message.nested_type.iter().map(|m| (name.clone(), m)));
+                index.elements.insert(name, (Element::Message(message), path));
+            }
+            index.enums(package, &file.enum_type, path);
+            index.extend(package, &file.extension, path);
+            for service in &file.service {
+                let name = joined(package, service.name.as_deref());
+                for method in &service.method {
+                    index
+                        .elements
+                        .insert(joined(&name, method.name.as_deref()), (Element::Method(method), path));
+                }
+                index.elements.insert(name, (Element::Service(service), path));
+            }
+        }
+        index
+    }
+
+    fn enums(&mut self, scope: &str, enums: &'s [EnumDescriptorProto], path: &'s str) {
+        for entry in enums {
+            self.elements.insert(joined(scope, entry.name.as_deref()), (Element::Enum(entry), path));
+        }
+    }
+
+    fn extend(&mut self, scope: &str, extensions: &'s [FieldDescriptorProto], path: &'s str) {
+        for extension in extensions {
+            let name = joined(scope, extension.name.as_deref());
+            let key = (full(extension.extendee.as_deref()).to_owned(), extension.number.unwrap_or_default());
+            self.extensions.insert(key, name.clone());
+            self.elements.insert(name, (Element::Extension(extension), path));
+        }
+    }
+}
+
+struct Closure<'i, 's> {
+    index: &'i Index<'s>,
+    kept: HashSet<&'i str>,
+    /// Per file, the files whose elements it needs.
+    used: HashMap<&'i str, BTreeSet<&'i str>>,
+    queue: Vec<&'i str>,
+}
+
+impl<'i, 's: 'i> Closure<'i, 's> {
+    fn start(&mut self, name: &str) -> Result<(), String> {
+        if let Some((name, _)) = self.index.elements.get_key_value(name) {
+            self.need(name, None);
+            return Ok(());
+        }
+        // A package: everything in it.
+        let package = name.strip_suffix(".*").unwrap_or(name);
+        let mut found = false;
+        for (element, (_, path)) in &self.index.elements {
+            let file = self.index.file_options.iter().find(|(p, _)| p == path);
+            if file.is_some_and(|(_, file)| file.package.as_deref() == Some(package)) {
+                self.need(element, None);
+                found = true;
+            }
+        }
+        if found {
+            return Ok(());
+        }
+        let names = self.index.elements.keys().map(String::as_str);
+        let hint = closest(name, names).map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
+        Err(format!("type \"{name}\" is not in the input{hint}"))
+    }
+
+    fn need(&mut self, name: &str, by: Option<&'i str>) {
+        let Some((name, (element, path))) = self.index.elements.get_key_value(name) else { return };
+        if let Some(by) = by
+            && by != *path
+        {
+            self.used.entry(by).or_default().insert(path);
+        }
+        // A method brings its service along, but not the service's other methods.
+        let _ = element;
+        if self.kept.insert(name) {
+            self.queue.push(name);
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(name) = self.queue.pop() {
+            let (element, path) = self.index.elements[name];
+            match element {
+                Element::Message(message) => {
+                    for field in &message.field {
+                        self.field(field, path);
+                    }
+                    self.options("MessageOptions", message.options.as_ref().map(|o| &o.unknown_fields), path);
+                    for oneof in &message.oneof_decl {
+                        self.options("OneofOptions", oneof.options.as_ref().map(|o| &o.unknown_fields), path);
+                    }
+                    for range in &message.extension_range {
+                        self.options(
+                            "ExtensionRangeOptions",
+                            range.options.as_ref().map(|o| &o.unknown_fields),
+                            path,
+                        );
+                    }
+                }
+                Element::Enum(entry) => {
+                    self.options("EnumOptions", entry.options.as_ref().map(|o| &o.unknown_fields), path);
+                    for value in &entry.value {
+                        self.options(
+                            "EnumValueOptions",
+                            value.options.as_ref().map(|o| &o.unknown_fields),
+                            path,
+                        );
+                    }
+                }
+                Element::Service(service) => {
+                    self.options("ServiceOptions", service.options.as_ref().map(|o| &o.unknown_fields), path);
+                    for method in &service.method {
+                        let method = joined(name, method.name.as_deref());
+                        self.need(&method, Some(path));
+                    }
+                }
+                Element::Method(method) => {
+                    self.need(full(method.input_type.as_deref()), Some(path));
+                    self.need(full(method.output_type.as_deref()), Some(path));
+                    self.options("MethodOptions", method.options.as_ref().map(|o| &o.unknown_fields), path);
+                }
+                Element::Extension(extension) => {
+                    self.need(full(extension.extendee.as_deref()), Some(path));
+                    self.field(extension, path);
+                }
+            }
+            let file = self.index.file_options.iter().find(|(p, _)| *p == path);
+            let options = file.and_then(|(_, file)| file.options.as_ref());
+            self.options("FileOptions", options.map(|o| &o.unknown_fields), path);
+        }
+    }
+
+    fn field(&mut self, field: &'s FieldDescriptorProto, path: &'i str) {
+        if let Some(name) = &field.type_name {
+            self.need(full(Some(name)), Some(path));
+        }
+        self.options("FieldOptions", field.options.as_ref().map(|o| &o.unknown_fields), path);
+    }
+
+    // Custom options need the extensions that declare them.
+    fn options(&mut self, message: &str, unknown: Option<&UnknownFields>, path: &'i str) {
+        let Some(unknown) = unknown else { return };
+        let mut reader = unknown.reader();
+        while let Ok(Some(tag)) = reader.tag() {
+            let key = (format!("google.protobuf.{message}"), tag.number as i32);
+            if let Some(extension) = self.index.extensions.get(&key) {
+                self.need(extension, Some(path));
+            }
+            if reader.skip(tag).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+struct Kept {
+    names: HashSet<String>,
+    used: HashMap<String, BTreeSet<String>>,
+}
+
+impl Kept {
+    fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+}
+
+/// Per file, what its public imports bring.
+fn public_closures(set: &FileDescriptorSet) -> HashMap<String, BTreeSet<String>> {
+    let mut closures: HashMap<String, BTreeSet<String>> = HashMap::new();
+    // Imports stand before their users.
+    for file in &set.file {
+        let path = file.name.clone().unwrap_or_default();
+        let mut closure = BTreeSet::from([path.clone()]);
+        for &index in &file.public_dependency {
+            let import = usize::try_from(index).ok().and_then(|index| file.dependency.get(index));
+            if let Some(inner) = import.and_then(|import| closures.get(import)) {
+                closure.extend(inner.iter().cloned());
+            }
+        }
+        closures.insert(path, closure);
+    }
+    closures
+}
+
+/// Takes out of a file what is not kept.
+struct Pruner<'k> {
+    kept: &'k Kept,
+    /// Old paths of elements to their new ones; `None` for those that are gone.
+    moved: HashMap<Vec<i32>, Option<Vec<i32>>>,
+}
+
+impl Pruner<'_> {
+    fn file(&mut self, file: &mut FileDescriptorProto, publicly: &HashMap<String, BTreeSet<String>>) {
+        let package = file.package.clone().unwrap_or_default();
+        self.messages(&package, &mut file.message_type, (&[], 4), (&[], 4));
+        self.enums(&package, &mut file.enum_type, (&[], 5), (&[], 5));
+        self.extensions(&package, &mut file.extension, (&[], 7), (&[], 7));
+        self.services(&package, &mut file.service);
+        self.imports(file, publicly);
+        if let Some(info) = &mut file.source_code_info {
+            self.source_info(info);
+        }
+    }
+
+    fn place(&mut self, (old_base, old_field): (&[i32], i32), old: usize, new: Option<(&[i32], i32, usize)>) {
+        let old = [old_base, &[old_field, old as i32]].concat();
+        let new = new.map(|(base, field, index)| [base, &[field, index as i32]].concat());
+        self.moved.insert(old, new);
+    }
+
+    fn messages(
+        &mut self,
+        scope: &str,
+        messages: &mut Vec<DescriptorProto>,
+        old: (&[i32], i32),
+        new: (&[i32], i32),
+    ) {
+        let mut kept = Vec::new();
+        for (index, mut message) in std::mem::take(messages).into_iter().enumerate() {
+            let name = joined(scope, message.name.as_deref());
+            let old_path = [old.0, &[old.1, index as i32]].concat();
+            let new_path = [new.0, &[new.1, kept.len() as i32]].concat();
+            self.messages(&name, &mut message.nested_type, (&old_path, 3), (&new_path, 3));
+            self.enums(&name, &mut message.enum_type, (&old_path, 4), (&new_path, 4));
+            self.extensions(&name, &mut message.extension, (&old_path, 6), (&new_path, 6));
+            let is_kept = self.kept.has(&name);
+            let holds_kept = !message.nested_type.is_empty()
+                || !message.enum_type.is_empty()
+                || !message.extension.is_empty();
+            if !is_kept && !holds_kept {
+                self.place(old, index, None);
+                continue;
+            }
+            if !is_kept {
+                // Only a namespace for what is in it.
+                for (field, count) in [
+                    (2, message.field.len()),
+                    (5, message.extension_range.len()),
+                    (8, message.oneof_decl.len()),
+                    (9, message.reserved_range.len()),
+                    (10, message.reserved_name.len()),
+                ] {
+                    self.moved.insert([&old_path[..], &[field]].concat(), None);
+                    (0..count).for_each(|gone| self.place((&old_path, field), gone, None));
+                }
+                message.field.clear();
+                message.oneof_decl.clear();
+                message.extension_range.clear();
+                message.reserved_range.clear();
+                message.reserved_name.clear();
+                message.options = None;
+            }
+            self.place(old, index, Some((new.0, new.1, kept.len())));
+            kept.push(message);
+        }
+        *messages = kept;
+    }
+
+    fn enums(
+        &mut self,
+        scope: &str,
+        enums: &mut Vec<EnumDescriptorProto>,
+        old: (&[i32], i32),
+        new: (&[i32], i32),
+    ) {
+        self.retain(enums, old, new, |entry| joined(scope, entry.name.as_deref()));
+    }
+
+    fn extensions(
+        &mut self,
+        scope: &str,
+        extensions: &mut Vec<FieldDescriptorProto>,
+        old: (&[i32], i32),
+        new: (&[i32], i32),
+    ) {
+        self.retain(extensions, old, new, |field| joined(scope, field.name.as_deref()));
+    }
+
+    fn services(&mut self, package: &str, services: &mut Vec<ServiceDescriptorProto>) {
+        let mut kept: Vec<ServiceDescriptorProto> = Vec::new();
+        for (index, mut service) in std::mem::take(services).into_iter().enumerate() {
+            let name = joined(package, service.name.as_deref());
+            let (old, new) = ([6, index as i32], [6, kept.len() as i32]);
+            self.retain(&mut service.method, (&old, 2), (&new, 2), |method| {
+                joined(&name, method.name.as_deref())
+            });
+            if self.kept.has(&name) || !service.method.is_empty() {
+                self.place((&[], 6), index, Some((&[], 6, kept.len())));
+                kept.push(service);
+            } else {
+                self.place((&[], 6), index, None);
+            }
+        }
+        *services = kept;
+    }
+
+    fn retain<T>(
+        &mut self,
+        items: &mut Vec<T>,
+        old: (&[i32], i32),
+        new: (&[i32], i32),
+        name: impl Fn(&T) -> String,
+    ) {
+        let mut kept = Vec::new();
+        for (index, item) in std::mem::take(items).into_iter().enumerate() {
+            if self.kept.has(&name(&item)) {
+                self.place(old, index, Some((new.0, new.1, kept.len())));
+                kept.push(item);
+            } else {
+                self.place(old, index, None);
+            }
+        }
+        *items = kept;
+    }
+
+    fn imports(&mut self, file: &mut FileDescriptorProto, publicly: &HashMap<String, BTreeSet<String>>) {
+        let path = file.name.clone().unwrap_or_default();
+        let none = BTreeSet::new();
+        let needed = self.kept.used.get(&path).unwrap_or(&none);
+        let brings_needed =
+            |import: &String| publicly.get(import).is_some_and(|brought| !brought.is_disjoint(needed));
+        let public: HashSet<i32> = file.public_dependency.iter().copied().collect();
+        let mut new_index = HashMap::new();
+        let mut kept = Vec::new();
+        for (index, import) in std::mem::take(&mut file.dependency).into_iter().enumerate() {
+            if brings_needed(&import) || public.contains(&(index as i32)) {
+                new_index.insert(index as i32, kept.len() as i32);
+                self.place((&[], 3), index, Some((&[], 3, kept.len())));
+                kept.push(import);
+            } else {
+                self.place((&[], 3), index, None);
+            }
+        }
+        file.dependency = kept;
+        for list in [&mut file.public_dependency, &mut file.weak_dependency] {
+            *list = list.iter().filter_map(|index| new_index.get(index).copied()).collect();
+        }
+        file.option_dependency.retain(brings_needed);
+    }
+
+    fn source_info(&self, info: &mut SourceCodeInfo) {
+        info.location.retain_mut(|location| {
+            // The innermost element around the place decides.
+            for len in (1..=location.path.len()).rev() {
+                match self.moved.get(&location.path[..len]) {
+                    Some(None) => return false,
+                    Some(Some(new)) => {
+                        let rest = location.path.split_off(len);
+                        location.path = [&new[..], &rest].concat();
+                        return true;
+                    }
+                    None => {}
+                }
+            }
+            true
+        });
+    }
+}
