@@ -1,6 +1,6 @@
 //! `--type`: some types of a descriptor set, and what they need.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use dunlin_protobuf::UnknownFields;
 use dunlin_protobuf::descriptor::{
@@ -21,16 +21,26 @@ pub(crate) fn keep(set: &mut FileDescriptorSet, names: &[String]) -> Result<(), 
         closure.run();
         Kept { names: closure.kept.iter().map(|n| (*n).to_owned()).collect(), used: owned(&closure.used) }
     };
-    let publicly = public_closures(set);
-    for file in &mut set.file {
-        Pruner { kept: &kept, moved: HashMap::new() }.file(file, &publicly);
-    }
-    set.file.retain(|file| {
-        !(file.message_type.is_empty()
+    let mut pruners = Vec::with_capacity(set.file.len());
+    for mut file in std::mem::take(&mut set.file) {
+        let mut pruner = Pruner { kept: &kept, moved: HashMap::new() };
+        pruner.elements(&mut file);
+        let is_empty = file.message_type.is_empty()
             && file.enum_type.is_empty()
             && file.service.is_empty()
-            && file.extension.is_empty())
-    });
+            && file.extension.is_empty();
+        if !is_empty {
+            pruners.push(pruner);
+            set.file.push(file);
+        }
+    }
+    let files: HashSet<String> = set.file.iter().filter_map(|file| file.name.clone()).collect();
+    for (file, mut pruner) in set.file.iter_mut().zip(pruners) {
+        pruner.imports(file, &files);
+        if let Some(info) = &mut file.source_code_info {
+            pruner.source_info(info);
+        }
+    }
     Ok(())
 }
 
@@ -52,9 +62,9 @@ enum Element<'s> {
 struct Index<'s> {
     /// Full name to element and path of its file.
     elements: HashMap<String, (Element<'s>, &'s str)>,
-    /// Extended message and number to the name of the extension.
-    extensions: HashMap<(String, i32), String>,
-    file_options: Vec<(&'s str, &'s FileDescriptorProto)>,
+    /// Extended message to the numbers and names of its extensions.
+    extensions: HashMap<String, BTreeMap<i32, String>>,
+    files: HashMap<&'s str, &'s FileDescriptorProto>,
 }
 
 fn joined(scope: &str, name: Option<&str>) -> String {
@@ -68,12 +78,11 @@ fn full(name: Option<&str>) -> &str {
 
 impl<'s> Index<'s> {
     fn new(set: &'s FileDescriptorSet) -> Self {
-        let mut index =
-            Self { elements: HashMap::new(), extensions: HashMap::new(), file_options: Vec::new() };
+        let mut index = Self { elements: HashMap::new(), extensions: HashMap::new(), files: HashMap::new() };
         for file in &set.file {
             let path = file.name.as_deref().unwrap_or_default();
             let package = file.package.as_deref().unwrap_or_default();
-            index.file_options.push((path, file));
+            index.files.insert(path, file);
             let mut queue: Vec<(String, &DescriptorProto)> =
                 file.message_type.iter().map(|m| (package.to_owned(), m)).collect();
             while let Some((scope, message)) = queue.pop() {
@@ -107,8 +116,9 @@ impl<'s> Index<'s> {
     fn extend(&mut self, scope: &str, extensions: &'s [FieldDescriptorProto], path: &'s str) {
         for extension in extensions {
             let name = joined(scope, extension.name.as_deref());
-            let key = (full(extension.extendee.as_deref()).to_owned(), extension.number.unwrap_or_default());
-            self.extensions.insert(key, name.clone());
+            let extended = full(extension.extendee.as_deref()).to_owned();
+            let number = extension.number.unwrap_or_default();
+            self.extensions.entry(extended).or_default().insert(number, name.clone());
             self.elements.insert(name, (Element::Extension(extension), path));
         }
     }
@@ -132,8 +142,7 @@ impl<'i, 's: 'i> Closure<'i, 's> {
         let package = name.strip_suffix(".*").unwrap_or(name);
         let mut found = false;
         for (element, (_, path)) in &self.index.elements {
-            let file = self.index.file_options.iter().find(|(p, _)| p == path);
-            if file.is_some_and(|(_, file)| file.package.as_deref() == Some(package)) {
+            if self.index.files[path].package.as_deref() == Some(package) {
                 self.need(element, None);
                 found = true;
             }
@@ -147,14 +156,12 @@ impl<'i, 's: 'i> Closure<'i, 's> {
     }
 
     fn need(&mut self, name: &str, by: Option<&'i str>) {
-        let Some((name, (element, path))) = self.index.elements.get_key_value(name) else { return };
+        let Some((name, (_, path))) = self.index.elements.get_key_value(name) else { return };
         if let Some(by) = by
             && by != *path
         {
             self.used.entry(by).or_default().insert(path);
         }
-        // A method brings its service along, but not the service's other methods.
-        let _ = element;
         if self.kept.insert(name) {
             self.queue.push(name);
         }
@@ -168,6 +175,7 @@ impl<'i, 's: 'i> Closure<'i, 's> {
                     for field in &message.field {
                         self.field(field, path);
                     }
+                    self.extensions(name, path);
                     self.options("MessageOptions", message.options.as_ref().map(|o| &o.unknown_fields), path);
                     for oneof in &message.oneof_decl {
                         self.options("OneofOptions", oneof.options.as_ref().map(|o| &o.unknown_fields), path);
@@ -207,8 +215,7 @@ impl<'i, 's: 'i> Closure<'i, 's> {
                     self.field(extension, path);
                 }
             }
-            let file = self.index.file_options.iter().find(|(p, _)| *p == path);
-            let options = file.and_then(|(_, file)| file.options.as_ref());
+            let options = self.index.files[path].options.as_ref();
             self.options("FileOptions", options.map(|o| &o.unknown_fields), path);
         }
     }
@@ -220,13 +227,25 @@ impl<'i, 's: 'i> Closure<'i, 's> {
         self.options("FieldOptions", field.options.as_ref().map(|o| &o.unknown_fields), path);
     }
 
+    // What extends a message is part of it, but a custom option is needed only where it is set.
+    fn extensions(&mut self, message: &str, path: &str) {
+        if path == "google/protobuf/descriptor.proto" {
+            return;
+        }
+        for extension in self.index.extensions.get(message).into_iter().flat_map(BTreeMap::values) {
+            self.need(extension, None);
+        }
+    }
+
     // Custom options need the extensions that declare them.
     fn options(&mut self, message: &str, unknown: Option<&UnknownFields>, path: &'i str) {
         let Some(unknown) = unknown else { return };
+        let Some(extensions) = self.index.extensions.get(&format!("google.protobuf.{message}")) else {
+            return;
+        };
         let mut reader = unknown.reader();
         while let Ok(Some(tag)) = reader.tag() {
-            let key = (format!("google.protobuf.{message}"), tag.number as i32);
-            if let Some(extension) = self.index.extensions.get(&key) {
+            if let Some(extension) = extensions.get(&(tag.number as i32)) {
                 self.need(extension, Some(path));
             }
             if reader.skip(tag).is_err() {
@@ -247,24 +266,6 @@ impl Kept {
     }
 }
 
-/// Per file, what its public imports bring.
-fn public_closures(set: &FileDescriptorSet) -> HashMap<String, BTreeSet<String>> {
-    let mut closures: HashMap<String, BTreeSet<String>> = HashMap::new();
-    // Imports stand before their users.
-    for file in &set.file {
-        let path = file.name.clone().unwrap_or_default();
-        let mut closure = BTreeSet::from([path.clone()]);
-        for &index in &file.public_dependency {
-            let import = usize::try_from(index).ok().and_then(|index| file.dependency.get(index));
-            if let Some(inner) = import.and_then(|import| closures.get(import)) {
-                closure.extend(inner.iter().cloned());
-            }
-        }
-        closures.insert(path, closure);
-    }
-    closures
-}
-
 /// Takes out of a file what is not kept.
 struct Pruner<'k> {
     kept: &'k Kept,
@@ -273,16 +274,12 @@ struct Pruner<'k> {
 }
 
 impl Pruner<'_> {
-    fn file(&mut self, file: &mut FileDescriptorProto, publicly: &HashMap<String, BTreeSet<String>>) {
+    fn elements(&mut self, file: &mut FileDescriptorProto) {
         let package = file.package.clone().unwrap_or_default();
         self.messages(&package, &mut file.message_type, (&[], 4), (&[], 4));
         self.enums(&package, &mut file.enum_type, (&[], 5), (&[], 5));
         self.extensions(&package, &mut file.extension, (&[], 7), (&[], 7));
         self.services(&package, &mut file.service);
-        self.imports(file, publicly);
-        if let Some(info) = &mut file.source_code_info {
-            self.source_info(info);
-        }
     }
 
     fn place(&mut self, (old_base, old_field): (&[i32], i32), old: usize, new: Option<(&[i32], i32, usize)>) {
@@ -396,17 +393,17 @@ impl Pruner<'_> {
         *items = kept;
     }
 
-    fn imports(&mut self, file: &mut FileDescriptorProto, publicly: &HashMap<String, BTreeSet<String>>) {
-        let path = file.name.clone().unwrap_or_default();
+    /// Keeps the imports that are needed or public, if their files are still there, and names
+    /// directly what came through a public import.
+    fn imports(&mut self, file: &mut FileDescriptorProto, files: &HashSet<String>) {
         let none = BTreeSet::new();
-        let needed = self.kept.used.get(&path).unwrap_or(&none);
-        let brings_needed =
-            |import: &String| publicly.get(import).is_some_and(|brought| !brought.is_disjoint(needed));
+        let needed = self.kept.used.get(file.name.as_deref().unwrap_or_default()).unwrap_or(&none);
         let public: HashSet<i32> = file.public_dependency.iter().copied().collect();
         let mut new_index = HashMap::new();
         let mut kept = Vec::new();
         for (index, import) in std::mem::take(&mut file.dependency).into_iter().enumerate() {
-            if brings_needed(&import) || public.contains(&(index as i32)) {
+            let is_public = public.contains(&(index as i32));
+            if files.contains(&import) && (is_public || needed.contains(&import)) {
                 new_index.insert(index as i32, kept.len() as i32);
                 self.place((&[], 3), index, Some((&[], 3, kept.len())));
                 kept.push(import);
@@ -418,7 +415,13 @@ impl Pruner<'_> {
         for list in [&mut file.public_dependency, &mut file.weak_dependency] {
             *list = list.iter().filter_map(|index| new_index.get(index).copied()).collect();
         }
-        file.option_dependency.retain(brings_needed);
+        file.option_dependency.retain(|import| needed.contains(import));
+        let missing: Vec<String> = needed
+            .iter()
+            .filter(|path| !file.dependency.contains(path) && !file.option_dependency.contains(path))
+            .cloned()
+            .collect();
+        file.dependency.extend(missing);
     }
 
     fn source_info(&self, info: &mut SourceCodeInfo) {
