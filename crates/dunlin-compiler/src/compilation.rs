@@ -9,8 +9,8 @@ use dunlin_protobuf::wire::{Reader, WireType, write};
 
 use crate::diagnostic::{Diagnostics, Source};
 use crate::element::options_slot;
-use crate::lower::PendingOptions;
 use crate::lower::location::SourceInfo;
+use crate::lower::{ElementKind, PendingOptions};
 use crate::options::ElementOptions;
 
 /// Linked, checked files.
@@ -160,7 +160,7 @@ pub struct CompiledFile {
     pending: Vec<PendingOptions>,
     elements: Vec<ElementOptions>,
     /// All options, of those elements that lost some.
-    full_options: Vec<(usize, Vec<u8>)>,
+    full_options: Vec<FullOptions>,
     source_info: Option<Box<SourceInfo>>,
     unused_imports: Vec<usize>,
     says_syntax: bool,
@@ -172,7 +172,7 @@ pub(crate) struct Parts {
     pub(crate) proto: FileDescriptorProto,
     pub(crate) pending: Vec<PendingOptions>,
     pub(crate) elements: Vec<ElementOptions>,
-    pub(crate) full_options: Vec<(usize, Vec<u8>)>,
+    pub(crate) full_options: Vec<FullOptions>,
     pub(crate) source_info: Option<Box<SourceInfo>>,
     pub(crate) unused_imports: Vec<usize>,
     pub(crate) says_syntax: bool,
@@ -250,10 +250,9 @@ impl CompiledFile {
     }
 
     fn restore_options(&self, proto: &mut FileDescriptorProto) {
-        for (position, encoded) in &self.full_options {
-            let pending = &self.pending[*position];
+        for FullOptions { path, kind, full } in &self.full_options {
             // It decoded before.
-            let _ = options_slot(proto, &pending.path, pending.kind, encoded);
+            let _ = options_slot(proto, path, *kind, full);
         }
     }
 
@@ -277,6 +276,14 @@ impl CompiledFile {
             }
         }))
     }
+}
+
+/// The options of an element that are more than what is kept in what runs.
+#[derive(Debug)]
+pub(crate) struct FullOptions {
+    pub(crate) path: Vec<i32>,
+    pub(crate) kind: ElementKind,
+    pub(crate) full: Vec<u8>,
 }
 
 /// The number of `FileDescriptorProto.source_code_info`.

@@ -9,12 +9,13 @@ use dunlin_protobuf::pool::{
     DerivedOptions, DescriptorPool, Fault, FileId, FileTables, Links, Scope, Severity,
 };
 
-use crate::compilation::{Compilation, CompiledFile, Parts};
+use crate::compilation::{Compilation, CompiledFile, FullOptions, Parts};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source, SourceId};
 use crate::element::{finish_names, options_slot};
 use crate::loader::{LoadError, Loaded, Loader};
 use crate::lower::location::{Recorder, SourceInfo};
 use crate::lower::{PendingOptions, lower};
+use crate::options::retention::{Stripped, source_only};
 use crate::options::{Interpreted, OptionContext, interpret};
 use crate::parallel;
 use crate::syntax::{Span, SyntaxFault, Tree};
@@ -141,7 +142,7 @@ struct Unit {
     unused_imports: Vec<usize>,
     says_syntax: bool,
     /// Options in full, of elements that lost some of them for what runs.
-    full_options: Vec<(usize, Vec<u8>)>,
+    full_options: Vec<FullOptions>,
 }
 
 struct Run {
@@ -460,11 +461,18 @@ impl Run {
         parallel::for_each(self.threads, self.units.iter_mut().enumerate(), |(index, unit)| {
             finish_names(pool.file(FileId(index as u32)), &mut unit.proto);
             let elements = std::mem::take(&mut unit.interpreted.elements);
-            for (position, (pending, element)) in unit.pending.iter().zip(&elements).enumerate() {
+            for (pending, element) in unit.pending.iter().zip(&elements) {
                 let Some(runtime) = &element.runtime else { continue };
-                unit.full_options.push((position, element.encoded.clone()));
+                let full = element.encoded.clone();
+                unit.full_options.push(FullOptions { path: pending.path.clone(), kind: pending.kind, full });
                 // It was encoded from a message that decoded before.
                 let _ = options_slot(&mut unit.proto, &pending.path, pending.kind, runtime);
+            }
+            if unit.is_descriptor {
+                for Stripped { path, kind, full, runtime } in source_only(pool, &unit.proto) {
+                    let _ = options_slot(&mut unit.proto, &path, kind, &runtime);
+                    unit.full_options.push(FullOptions { path, kind, full });
+                }
             }
             unit.interpreted.elements = elements;
         });

@@ -4,6 +4,7 @@
 //! they may declare the options.
 
 mod literal;
+pub(crate) mod retention;
 pub(crate) mod value;
 
 use std::collections::{BTreeSet, HashMap};

@@ -55,7 +55,7 @@ enum Element<'s> {
     Message(&'s DescriptorProto),
     Enum(&'s EnumDescriptorProto),
     Service(&'s ServiceDescriptorProto),
-    Method(&'s MethodDescriptorProto),
+    Method(&'s MethodDescriptorProto, &'s ServiceDescriptorProto),
     Extension(&'s FieldDescriptorProto),
 }
 
@@ -97,9 +97,10 @@ impl<'s> Index<'s> {
             for service in &file.service {
                 let name = joined(package, service.name.as_deref());
                 for method in &service.method {
-                    index
-                        .elements
-                        .insert(joined(&name, method.name.as_deref()), (Element::Method(method), path));
+                    index.elements.insert(
+                        joined(&name, method.name.as_deref()),
+                        (Element::Method(method, service), path),
+                    );
                 }
                 index.elements.insert(name, (Element::Service(service), path));
             }
@@ -205,7 +206,9 @@ impl<'i, 's: 'i> Closure<'i, 's> {
                         self.need(&method, Some(path));
                     }
                 }
-                Element::Method(method) => {
+                Element::Method(method, service) => {
+                    // The service stands around the methods that are kept, without its others.
+                    self.options("ServiceOptions", service.options.as_ref().map(|o| &o.unknown_fields), path);
                     self.need(full(method.input_type.as_deref()), Some(path));
                     self.need(full(method.output_type.as_deref()), Some(path));
                     self.options("MethodOptions", method.options.as_ref().map(|o| &o.unknown_fields), path);
