@@ -1,9 +1,11 @@
-//! Long flags with one dash, as grpcurl and protoc users type them.
+//! What users of other tools type and clap does not read: long flags with one dash, and options
+//! behind the dash that stands for standard input or output.
 
 use clap::CommandFactory;
 
-/// Rewrites `-name` to `--name` where `name` is a long flag of the command.
-pub(crate) fn accept_single_dashes<C: CommandFactory>(arguments: &mut [String]) {
+/// Rewrites `-name` to `--name` where `name` is a long flag of the command, and `-#format=x` to
+/// `#format=x`, which is no flag.
+pub(crate) fn accept_foreign_spellings<C: CommandFactory>(arguments: &mut [String]) {
     let mut command = C::command();
     command.build();
     for argument in arguments.iter_mut().skip(1) {
@@ -15,6 +17,10 @@ pub(crate) fn accept_single_dashes<C: CommandFactory>(arguments: &mut [String]) 
         }
         if argument == "--" {
             return;
+        }
+        if argument.starts_with("-#") {
+            argument.remove(0);
+            continue;
         }
         let Some(name) = argument.strip_prefix('-').filter(|name| !name.starts_with('-')) else { continue };
         let name = name.split_once('=').map_or(name, |(name, _)| name);
@@ -44,16 +50,17 @@ mod tests {
     }
 
     #[test]
-    fn exact_names_of_long_flags_may_have_one_dash() {
+    fn long_flags_may_have_one_dash_and_a_dash_may_have_options() {
         for (given, want) in [
             ("-exclude-imports", "--exclude-imports"),
             ("-type=a.B", "--type=a.B"),
             ("-o", "-o"),
             ("-Iproto", "-Iproto"),
             ("--path", "--path"),
+            ("-#format=binpb", "#format=binpb"),
         ] {
             let mut arguments = ["dunlin", "build", given].map(str::to_owned);
-            accept_single_dashes::<Cli>(&mut arguments);
+            accept_foreign_spellings::<Cli>(&mut arguments);
             assert_eq!(arguments[2], want);
         }
     }

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|first| first == "protoc") {
         return protoc::main(&arguments[2..]);
     }
-    arguments::accept_single_dashes::<Cli>(&mut arguments);
+    arguments::accept_foreign_spellings::<Cli>(&mut arguments);
     match Cli::parse_from(arguments).command {
         Command::Build(args) => build::main(args),
         Command::Protoc { arguments } => protoc::main(&arguments),

@@ -46,6 +46,8 @@ impl<'a> Reference<'a> {
         let Some((path, options)) = text.split_once('#') else {
             return Ok(Self { path: text, format: None });
         };
+        // The dash of `-#format=x` is taken off on the command line.
+        let path = if path.is_empty() { "-" } else { path };
         let mut format = None;
         for option in options.split(',') {
             match option.split_once('=') {
@@ -68,6 +70,10 @@ impl<'a> Reference<'a> {
             format @ ("json" | "txtpb" | "yaml" | "gz" | "zst" | "git" | "tar" | "tgz" | "zip") => {
                 Err(Failure::Other(format!("format `{format}` is not supported yet; use `binpb`")))
             }
+            "dir" | "protofile" => Ok(false),
+            format if self.format.is_some() => {
+                Err(Failure::Other(format!("unknown format `{format}`; known is `binpb`")))
+            }
             _ => Ok(false),
         }
     }
@@ -83,12 +89,11 @@ impl Output {
     /// Reads `FILE`, `FILE#format=binpb` or `-`.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let reference = Reference::parse(text)?;
-        if let Some(format) = reference.format
-            && !reference.is_binary()?
+        if !reference.is_binary()?
+            && let Some(format) = reference.format
         {
-            return Err(Failure::Other(format!("unknown format `{format}`; known is `binpb`")));
+            return Err(Failure::Other(format!("format `{format}` is for inputs; use `binpb`")));
         }
-        reference.is_binary()?;
         Ok(Self { path: reference.path.to_owned() })
     }
 
@@ -103,7 +108,7 @@ impl Output {
 
 pub(crate) fn resolve(args: &BuildArgs) -> Result<Input, Failure> {
     let reference = Reference::parse(&args.input)?;
-    if reference.path == "-" || reference.is_binary()? {
+    if reference.is_binary()? || reference.path == "-" {
         return descriptors(reference.path, args);
     }
     let path = Path::new(reference.path);
