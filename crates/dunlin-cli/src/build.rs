@@ -41,13 +41,13 @@ pub(crate) struct BuildArgs {
     #[arg(long)]
     exclude_source_info: bool,
     /// Compile only these files and folders of the input
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
     path: Vec<String>,
     /// Do not compile these files and folders of the input
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
     exclude_path: Vec<String>,
-    /// Keep only these types, and what they need
-    #[arg(long = "type", value_name = "NAME")]
+    /// Keep only these types, and what they need; PACKAGE.** names inner packages too
+    #[arg(long = "type", value_name = "NAME", value_delimiter = ',')]
     types: Vec<String>,
     /// Another folder in which imports are searched
     #[arg(short = 'I', long = "proto-path", value_name = "FOLDER")]

@@ -248,7 +248,9 @@ fn files_are_picked_by_path_and_left_out_by_path() {
         (&["--path", "shop/item.proto"], both), // what it imports comes along
         (&["--path", "shop/deep"], &["shop/deep/a.proto"]),
         (&["--path", "shop/deep/", "--path", "top.proto"], &["shop/deep/a.proto", "top.proto"]),
+        (&["--path", "shop/deep,top.proto"], &["shop/deep/a.proto", "top.proto"]), // a list, as buf reads it
         (&["--exclude-path", "shop"], &["top.proto"]),
+        (&["--exclude-path", "shop/item.proto,shop/deep"], &["shop/money.proto", "top.proto"]),
         (&["--path", "shop", "--exclude-path", "shop/deep"], both),
         // Left out as an input, it is still there to be imported.
         (&["--path", "shop", "--exclude-path", "shop/deep", "--exclude-path", "shop/money.proto"], both),
@@ -274,6 +276,8 @@ fn paths_pick_from_a_descriptor_set_too() {
 #[test]
 fn some_types_are_kept_with_what_they_need() {
     let folder = shop();
+    folder.write("top.proto", "syntax = \"proto3\"; package shop.deep; message Deep {}");
+    folder.write("shopping.proto", "syntax = \"proto3\"; package shopping; message Apart {}");
     for (types, want_messages, want_methods) in [
         (&["shop.Item"][..], &["Money", "Item"][..], &[][..]),
         (&["shop.Money"], &["Money"], &[]),
@@ -282,6 +286,10 @@ fn some_types_are_kept_with_what_they_need() {
         (&["shop.Till"], &["Money", "Item", "Other"], &["Pay", "Count"]),
         (&["shop.Till.Pay"], &["Money", "Item"], &["Pay"]), // and not the other method
         (&["shop"], &["Money", "Item", "Other"], &["Pay", "Count"]), // a package
+        (&["shop.*"], &["Money", "Item", "Other"], &["Pay", "Count"]),
+        (&["shop.**"], &["Money", "Item", "Other", "Deep"], &["Pay", "Count"]), // and the one inside it
+        (&["shop.Till.**"], &["Money", "Item", "Other"], &["Pay", "Count"]),
+        (&["shop.Money,shop.deep"], &["Money", "Deep"], &[]),
     ] {
         let flags: Vec<&str> = types.iter().flat_map(|name| ["--type", name]).collect();
         let set = set(&folder, &flags);

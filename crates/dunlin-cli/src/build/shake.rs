@@ -139,11 +139,20 @@ impl<'i, 's: 'i> Closure<'i, 's> {
             self.need(name, None);
             return Ok(());
         }
-        // A package: everything in it.
-        let package = name.strip_suffix(".*").unwrap_or(name);
         let mut found = false;
         for (element, (_, path)) in &self.index.elements {
-            if self.index.files[path].package.as_deref() == Some(package) {
+            let is_wanted = match name.strip_suffix(".**") {
+                // The element itself and everything below its name, inner packages too.
+                Some(base) => {
+                    element.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                }
+                // A package: everything in it.
+                None => {
+                    let package = name.strip_suffix(".*").unwrap_or(name);
+                    self.index.files[path].package.as_deref() == Some(package)
+                }
+            };
+            if is_wanted {
                 self.need(element, None);
                 found = true;
             }
