@@ -185,6 +185,20 @@ fn buf_yaml_and_buf_work_yaml_say_the_modules() {
 }
 
 #[test]
+#[cfg(unix)]
+fn links_to_files_and_folders_elsewhere_are_followed() {
+    let folder = Folder::new(&[("elsewhere/item.proto", ITEM), ("money.proto", MONEY), ("in/a.txt", "")]);
+    let link = |to: &str, from: &str| std::os::unix::fs::symlink(to, folder.path().join(from)).unwrap();
+    link("../elsewhere", "in/shop");
+    link("../money.proto", "elsewhere/money.proto");
+    for config in ["version: v2\n", "version: v1\n"] {
+        assert_eq!(names(&set(&folder, &["in"])), ["shop/money.proto", "shop/item.proto"]);
+        folder.write("in/buf.yaml", config);
+    }
+    assert_eq!(names(&set(&folder, &["in/shop/money.proto"])), ["shop/money.proto"]);
+}
+
+#[test]
 fn modules_import_from_each_other() {
     let folder = Folder::new(&[
         ("buf.yaml", "version: v2\nmodules:\n  - path: items\n  - path: money\n"),
@@ -197,6 +211,57 @@ fn modules_import_from_each_other() {
     let twice = build(&folder, &[]);
     assert_eq!(twice.code, 1);
     assert!(twice.stderr.contains("\"shop/money.proto\" is in two modules: "), "{}", twice.stderr);
+}
+
+#[test]
+fn a_folder_of_a_workspace_is_built_as_a_part_of_it() {
+    let inner = |name: &str| format!("syntax = \"proto3\"; package {name};");
+    for config in [
+        &[(
+            "buf.yaml",
+            "version: v2\nmodules:\n  - path: items\n    excludes: [items/gen]\n  - path: money\n",
+        )][..],
+        &[
+            ("buf.work.yaml", "version: v1\ndirectories: [items, money]\n"),
+            ("items/buf.yaml", "version: v1\nbuild:\n  excludes: [gen]\n"),
+        ],
+    ] {
+        let folder = Folder::new(config);
+        folder.write("items/shop/item.proto", ITEM);
+        folder.write("items/shop/deep/a.proto", inner("a"));
+        folder.write("items/gen/g.proto", inner("g"));
+        folder.write("items/b.proto", BROKEN.replace("Foo", "M"));
+        folder.write("money/shop/money.proto", MONEY);
+        folder.write("money/shop/coin.proto", inner("coin"));
+        folder.write("apart/c.proto", inner("c"));
+        // What it imports comes from the other module, and nothing more of that.
+        let items = ["b.proto", "shop/deep/a.proto", "shop/money.proto", "shop/item.proto"];
+        for input in ["items", "./items/", folder.path().join("items").to_str().unwrap()] {
+            assert_eq!(names(&set(&folder, &[input])), items, "{config:?} {input}");
+        }
+        assert_eq!(names(&set(&folder, &["items/shop/deep"])), ["shop/deep/a.proto"], "{config:?}");
+        assert_eq!(names(&set(&folder, &["items", "--path", "items/shop/deep"])), ["shop/deep/a.proto"]);
+        // Not a part of it, and so on its own.
+        assert_eq!(names(&set(&folder, &["apart"])), ["c.proto"], "{config:?}");
+        assert_eq!(names(&set(&folder, &["apart/c.proto"])), ["apart/c.proto"], "{config:?}");
+
+        // Paths are shown as seen from where one is.
+        folder.write("items/b.proto", BROKEN);
+        for (at, input, place) in [
+            ("", "items", "items/b.proto:3:3: "),
+            ("", "items/b.proto", "items/b.proto:3:3: "),
+            ("items", ".", "b.proto:3:3: "),
+            ("items", "b.proto", "b.proto:3:3: "),
+            ("items/shop", "..", "../b.proto:3:3: "),
+            ("money", "../items/b.proto", "../items/b.proto:3:3: "),
+        ] {
+            let mut dunlin = folder.command(env!("CARGO_BIN_EXE_dunlin"));
+            dunlin.current_dir(folder.path().join(at)).args(["build", "--error-format", "text", input]);
+            let run = run(&mut dunlin);
+            assert!(run.stderr.starts_with(place), "{at} {input}: {}", run.stderr);
+            assert_eq!(run.code, 100);
+        }
+    }
 }
 
 #[test]
@@ -225,12 +290,15 @@ fn mistakes_in_the_configuration_are_told_with_the_file() {
         ("version: v3\n", "unknown version \"v3\""),
         ("version: v2\nmodule: []\n", "unknown key `module`"),
         ("version: v2\nmodules:\n  - path: ../up\n", "\"../up\" leaves the folder"),
+        ("version: v1beta1\nbuild:\n  roots: [a, b]\n  excludes: [c]\n", "\"c\" is not inside any root"),
+        ("version: v2\nmodules:\n  - path: nowhere\n", "module folder ./nowhere does not exist"),
         ("modules: [\n", ""),
     ] {
         let folder = Folder::new(&[("buf.yaml", config), ("a.proto", "syntax = \"proto3\";")]);
         let run = build(&folder, &[]);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{config}");
-        assert!(run.stderr.contains("buf.yaml: ") && run.stderr.contains(want), "{config}: {}", run.stderr);
+        let names_file = run.stderr.contains("buf.yaml: ") || config.contains("nowhere");
+        assert!(names_file && run.stderr.contains(want), "{config}: {}", run.stderr);
     }
 }
 

@@ -121,7 +121,7 @@ fn read_module(path: &Path, folder: &Path) -> Result<Workspace, String> {
                     Ok(folders.iter().map(|f| folder.join(f)).collect())
                 };
                 let module = Module {
-                    root: folder.join(root),
+                    root: joined(folder, root),
                     includes: within("includes")?,
                     excludes: within("excludes")?,
                 };
@@ -142,10 +142,16 @@ fn read_module(path: &Path, folder: &Path) -> Result<Workspace, String> {
             if roots.is_empty() {
                 roots.push(".".into());
             }
+            let outside = excludes.iter().find(|exclude| {
+                !roots.iter().any(|root| root == "." || Path::new(exclude).starts_with(root))
+            });
+            if let Some(outside) = outside {
+                return fail(format!("\"{outside}\" is not inside any root"));
+            }
             for root in roots {
                 check_inside(path, &root)?;
                 workspace.modules.push(Module {
-                    root: folder.join(&root),
+                    root: joined(folder, &root),
                     includes: Vec::new(),
                     // In v1beta1 they are relative to the configuration, in v1 to the only root.
                     excludes: excludes.iter().map(|exclude| folder.join(exclude)).collect(),
@@ -156,6 +162,11 @@ fn read_module(path: &Path, folder: &Path) -> Result<Workspace, String> {
         None => return fail("`version` is missing, as in `version: v2`".into()),
     }
     Ok(workspace)
+}
+
+/// A folder without `.` parts inside it.
+fn joined(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path).components().collect()
 }
 
 fn text_of<'y>(yaml: &'y Yaml<'_>, key: &str) -> Option<&'y str> {
@@ -226,7 +237,7 @@ mod tests {
                 &[("buf.yaml", "version: v2\nmodules:\n  - path: proto\n  - path: vendor\n")],
                 &["proto", "vendor"],
             ),
-            (&[("buf.yaml", "version: v1\nbuild:\n  excludes: [gen]\n")], &["."]),
+            (&[("buf.yaml", "version: v1\nbuild:\n  excludes: [gen]\n")], &[""]),
             (&[("buf.yaml", "version: v1beta1\nbuild:\n  roots: [a, b]\n")], &["a", "b"]),
             (
                 &[

@@ -70,7 +70,7 @@ impl<'a> Reference<'a> {
             format @ ("json" | "txtpb" | "yaml" | "gz" | "zst" | "git" | "tar" | "tgz" | "zip") => {
                 Err(Failure::Other(format!("format `{format}` is not supported yet; use `binpb`")))
             }
-            "dir" | "protofile" => Ok(false),
+            "dir" | "mod" | "protofile" => Ok(false),
             format if self.format.is_some() => {
                 Err(Failure::Other(format!("unknown format `{format}`; known is `binpb`")))
             }
@@ -112,53 +112,106 @@ pub(crate) fn resolve(args: &BuildArgs) -> Result<Input, Failure> {
         return descriptors(reference.path, args);
     }
     let path = Path::new(reference.path);
-    if path.is_dir() {
-        let workspace = match config::read(path)? {
-            Some(workspace) => workspace,
-            None => config::single(path),
-        };
-        return modules(&workspace, args, |_| true);
-    }
-    if !path.is_file() {
+    let is_folder = path.is_dir();
+    if !is_folder && !path.is_file() {
         return Err(Failure::Other(format!("input \"{}\" does not exist", reference.path)));
     }
-    if path.extension().is_none_or(|e| e != "proto") {
+    if !is_folder && path.extension().is_none_or(|e| e != "proto") {
         return Err(Failure::Other(format!(
             "input \"{}\" is neither a folder nor a .proto file; add `#format=binpb` if it is a descriptor set",
             reference.path
         )));
     }
-    // One file: of the module around it, if there is one.
-    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let wanted = canonical(path);
-    let mut folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let mut folder = if is_folder { path } else { path.parent().unwrap_or(Path::new("")) };
     if folder.as_os_str().is_empty() {
-        folder.push(".");
+        folder = Path::new(".");
     }
-    let workspace = match enclosing(&folder)? {
+    let workspace = match enclosing(folder, path)? {
         Some(workspace) => workspace,
+        None if is_folder => config::single(folder),
         // Without configuration, the current folder is the root, if the file lies in it.
         None if path.is_relative() && !path.starts_with("..") => config::single(Path::new(".")),
-        None => config::single(&folder),
+        None => config::single(folder),
     };
-    modules(&workspace, args, |file| canonical(file) == wanted)
+    let wanted = Place::of(path);
+    modules(&workspace, args, |file| wanted.holds(&Place::of(file)))
 }
 
-/// The configuration in `folder` or above it.
-fn enclosing(folder: &Path) -> Result<Option<Workspace>, Failure> {
-    let mut at = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut found = None;
+/// A path with and without the symbolic links in it: what is a part of what may go by either.
+struct Place {
+    written: PathBuf,
+    real: PathBuf,
+}
+
+impl Place {
+    fn of(path: &Path) -> Self {
+        let mut written = PathBuf::new();
+        for part in std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).components() {
+            match part {
+                std::path::Component::ParentDir => drop(written.pop()),
+                part => written.push(part),
+            }
+        }
+        Self { written, real: canonical(path) }
+    }
+
+    fn holds(&self, other: &Self) -> bool {
+        other.written.starts_with(&self.written) || other.real.starts_with(&self.real)
+    }
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// The configuration in `folder` or above it whose modules `wanted` is a part of.
+fn enclosing(folder: &Path, wanted: &Path) -> Result<Option<Workspace>, Failure> {
+    let wanted = Place::of(wanted);
+    let mut at: PathBuf = folder.components().collect();
+    let mut found: Option<Workspace> = None;
     loop {
-        if let Some(workspace) = config::read(&at)? {
-            // A workspace further out gathers the modules that it lists.
-            let gathers = at.join("buf.work.yaml").exists();
-            if found.is_none() || gathers {
+        // A workspace further out gathers the modules that it lists.
+        if (found.is_none() || at.join("buf.work.yaml").exists())
+            && let Some(workspace) = config::read(&at)?
+        {
+            let mut roots = workspace.modules.iter().map(|module| Place::of(&module.root));
+            if roots.any(|root| root.holds(&wanted) || wanted.holds(&root)) {
                 found = Some(workspace);
             }
         }
-        if !at.pop() {
-            return Ok(found);
+        if canonical(&at).parent().is_none() {
+            break;
         }
+        at = outer(&at);
+    }
+    for module in found.iter_mut().flat_map(|workspace| &mut workspace.modules) {
+        straighten(&mut module.root);
+        module.includes.iter_mut().chain(&mut module.excludes).for_each(straighten);
+    }
+    Ok(found)
+}
+
+/// Makes a path that leads out of the current folder no longer than it has to be.
+fn straighten(path: &mut PathBuf) {
+    if !path.starts_with("..") {
+        return;
+    }
+    let (here, there) = (canonical(Path::new(".")), canonical(path));
+    let common = here.components().zip(there.components()).take_while(|(a, b)| a == b).count();
+    let ups = here.components().skip(common).map(|_| "..".as_ref());
+    let straight: PathBuf = ups.chain(there.components().skip(common).map(|c| c.as_os_str())).collect();
+    *path = if straight.as_os_str().is_empty() { PathBuf::from(".") } else { straight };
+}
+
+/// The folder around `at`, as seen from the current folder.
+fn outer(at: &Path) -> PathBuf {
+    if at == Path::new(".") {
+        return PathBuf::from("..");
+    }
+    match at.file_name().and(at.parent()) {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_path_buf(),
+        None => at.join(".."),
     }
 }
 
