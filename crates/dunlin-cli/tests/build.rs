@@ -325,6 +325,15 @@ fn files_are_picked_by_path_and_left_out_by_path() {
     ] {
         assert_eq!(names(&set(&folder, arguments)), want, "{arguments:?}");
     }
+    // Paths are those of the current folder, wherever the input is.
+    let absolute = folder.path().join("shop/deep");
+    for (at, path) in [("", absolute.to_str().unwrap()), ("shop", "deep"), ("shop/deep", "../deep/a.proto")] {
+        let mut dunlin = folder.command(env!("CARGO_BIN_EXE_dunlin"));
+        dunlin.current_dir(folder.path().join(at)).arg("build").arg(folder.path());
+        let output = folder.path().join("set.binpb");
+        run(dunlin.args(["--path", path, "-o"]).arg(output)).succeeds();
+        assert_eq!(names(&folder.set("set.binpb")), ["shop/deep/a.proto"], "{at} {path}");
+    }
     let none = build(&folder, &["--path", "nowhere"]);
     assert_eq!(none, Run::new(1, "", "error: \".\" has no .proto files to compile\n"));
 }

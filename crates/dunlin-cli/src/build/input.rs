@@ -1,6 +1,7 @@
 //! What to compile, and where to write it.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use dunlin_compiler::Diagnostics;
@@ -97,13 +98,26 @@ impl Output {
         Ok(Self { path: reference.path.to_owned() })
     }
 
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Opens the output and lets `produce` write to it.
+    pub(crate) fn write(
+        &self,
+        produce: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Result<(), Failure> {
         let written = match self.path.as_str() {
-            "-" => std::io::stdout().lock().write_all(bytes),
-            path => std::fs::write(path, bytes),
+            "-" => produce_buffered(std::io::stdout().lock(), produce),
+            path => File::create(path).and_then(|file| produce_buffered(file, produce)),
         };
         written.map_err(|error| Failure::Other(format!("cannot write {}: {error}", self.path)))
     }
+}
+
+fn produce_buffered(
+    to: impl Write,
+    produce: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut writer = BufWriter::with_capacity(1 << 16, to);
+    produce(&mut writer)?;
+    writer.flush()
 }
 
 pub(crate) fn resolve(args: &BuildArgs) -> Result<Input, Failure> {
@@ -221,13 +235,15 @@ fn modules(
     is_input: impl Fn(&Path) -> bool,
 ) -> Result<Input, Failure> {
     let found = ModuleFiles::find(workspace)?;
-    let clean = |path: &str| -> PathBuf { Path::new(path).components().collect() };
-    let wanted: Vec<PathBuf> = args.path.iter().map(|path| clean(path)).collect();
-    let unwanted: Vec<PathBuf> = args.exclude_path.iter().map(|path| clean(path)).collect();
-    let within = |file: &Path, folders: &[PathBuf]| {
-        let file: PathBuf = file.components().collect();
-        let file = file.strip_prefix(".").map(Path::to_path_buf).unwrap_or(file);
-        folders.iter().any(|folder| file.starts_with(folder.strip_prefix(".").unwrap_or(folder)))
+    let written = |paths: &[String]| -> Vec<PathBuf> {
+        paths.iter().map(|path| Place::of(Path::new(path)).written).collect()
+    };
+    let (wanted, unwanted) = (written(&args.path), written(&args.exclude_path));
+    let within = |file: &Path, places: &[PathBuf]| {
+        !places.is_empty() && {
+            let file = Place::of(file).written;
+            places.iter().any(|place| file.starts_with(place))
+        }
     };
     let files: Vec<String> = found
         .iter()
