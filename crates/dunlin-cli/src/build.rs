@@ -13,7 +13,6 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use dunlin_compiler::{Compiler, DescriptorOptions};
-use dunlin_protobuf::Message;
 
 use crate::print::complain;
 use input::Output;
@@ -100,6 +99,8 @@ pub(crate) enum When {
 pub(crate) enum Failure {
     /// The schemas are wrong; it has been said how.
     Findings,
+    /// The reader of standard output has gone away, which is nothing to talk about.
+    ClosedPipe,
     /// Something else, in one sentence.
     Other(String),
 }
@@ -113,6 +114,9 @@ impl From<String> for Failure {
 /// The exit code for wrong schemas.
 const FINDINGS: u8 = 100;
 
+/// The exit code that shells give to a program which SIGPIPE ended.
+const CLOSED_PIPE: u8 = 141;
+
 pub(crate) fn main(mut args: BuildArgs) -> ExitCode {
     if args.json {
         args.error_format = ErrorFormat::Json;
@@ -120,6 +124,7 @@ pub(crate) fn main(mut args: BuildArgs) -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Findings) => ExitCode::from(FINDINGS),
+        Err(Failure::ClosedPipe) => ExitCode::from(CLOSED_PIPE),
         Err(Failure::Other(message)) => {
             match args.error_format {
                 ErrorFormat::Json => {
@@ -156,20 +161,20 @@ fn run(args: &BuildArgs) -> Result<(), Failure> {
         include_source_info: !args.exclude_source_info,
         retain_options: true,
     };
-    let mut set = compilation.file_descriptor_set(options);
-    if !args.types.is_empty() {
+    let writer = image::Writer::new(&compilation, !args.as_file_descriptor_set);
+    if args.types.is_empty() {
+        if let Some(output) = output {
+            output.write(|out| writer.compiled(options, out))?;
+        }
+    } else {
+        let mut set = compilation.file_descriptor_set(options);
         shake::keep(&mut set, &args.types)?;
-    }
-    if !args.as_file_descriptor_set {
-        image::annotate(&mut set, &compilation);
-    }
-    if let Some(output) = output {
-        let mut bytes = Vec::new();
-        set.encode_into(&mut bytes);
-        output.write(&bytes)?;
+        if let Some(output) = output {
+            output.write(|out| writer.set(&set, out))?;
+        }
     }
     // The process ends here; there is no use in taking everything apart.
-    std::mem::forget((set, compilation));
+    std::mem::forget(compilation);
     let _ = std::io::stderr().flush();
     Ok(())
 }

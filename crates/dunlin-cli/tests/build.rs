@@ -426,6 +426,26 @@ fn the_result_goes_where_it_is_told_to_go() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_reader_that_has_gone_away_is_no_error_to_print() {
+    use std::io::{Read, Write};
+    use std::process::Stdio;
+
+    let folder = shop();
+    build(&folder, &["-o", "in.binpb"]).succeeds();
+    let mut dunlin = folder.command(env!("CARGO_BIN_EXE_dunlin"));
+    dunlin.args(["build", "-", "-o", "-"]);
+    let mut child =
+        dunlin.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    // It writes only when it has read everything.
+    child.stdin.take().unwrap().write_all(&folder.read("in.binpb")).unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(141), ""));
+}
+
+#[test]
 fn flags_leave_out_imports_positions_and_what_images_add() {
     let folder = shop();
     let arguments = |flags: &[&'static str]| [flags, &["--path", "shop/item.proto"]].concat();

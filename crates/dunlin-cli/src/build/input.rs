@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use dunlin_compiler::Diagnostics;
 use dunlin_compiler::loader::{Chain, Descriptors, IncludePaths};
 use dunlin_protobuf::Message;
-use dunlin_protobuf::descriptor::FileDescriptorSet;
+use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet};
 
 use super::config::{self, Workspace};
 use super::modules::ModuleFiles;
-use super::{BuildArgs, Failure};
+use super::{BuildArgs, Failure, image};
 
 /// Files to compile, and where they and their imports come from.
 pub(crate) struct Input {
@@ -107,7 +107,10 @@ impl Output {
             "-" => produce_buffered(std::io::stdout().lock(), produce),
             path => File::create(path).and_then(|file| produce_buffered(file, produce)),
         };
-        written.map_err(|error| Failure::Other(format!("cannot write {}: {error}", self.path)))
+        written.map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+            _ => Failure::Other(format!("cannot write {}: {error}", self.path)),
+        })
     }
 }
 
@@ -270,15 +273,18 @@ fn descriptors(path: &str, args: &BuildArgs) -> Result<Input, Failure> {
         path => std::fs::read(path).map(|read| bytes = read),
     };
     read.map_err(|error| format!("cannot read {path}: {error}"))?;
-    let set = FileDescriptorSet::decode(&bytes)
+    let mut set = FileDescriptorSet::decode(&bytes)
         .map_err(|error| format!("{path} is not a descriptor set: {error}"))?;
-    let files: Vec<String> = set.file.iter().filter_map(|file| file.name.clone()).collect();
-    if files.is_empty() {
+    if set.file.is_empty() {
         return Err(Failure::Other(format!("{path} holds no files")));
     }
+    // What an image calls an import stays one.
+    let is_input = |file: &mut FileDescriptorProto| !image::take_extension(file);
+    let inputs: Vec<bool> = set.file.iter_mut().map(is_input).collect();
+    let files =
+        set.file.iter().zip(inputs).filter_map(|(file, is_input)| file.name.clone().filter(|_| is_input));
     let within = |file: &str, paths: &[String]| paths.iter().any(|path| Path::new(file).starts_with(path));
     let files = files
-        .into_iter()
         .filter(|file| args.path.is_empty() || within(file, &args.path))
         .filter(|file| !within(file, &args.exclude_path))
         .collect();
