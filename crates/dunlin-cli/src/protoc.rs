@@ -76,6 +76,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     let has_warnings = compilation.warnings().warning_count() > 0;
+    // The process ends here; there is no use in taking everything apart.
+    std::mem::forget(compilation);
     if arguments.fatal_warnings && has_warnings { Err(String::new()) } else { Ok(()) }
 }
 

@@ -284,10 +284,12 @@ fn descriptors(path: &str, args: &BuildArgs) -> Result<Input, Failure> {
     let files =
         set.file.iter().zip(inputs).filter_map(|(file, is_input)| file.name.clone().filter(|_| is_input));
     let within = |file: &str, paths: &[String]| paths.iter().any(|path| Path::new(file).starts_with(path));
-    let files = files
+    let mut files: Vec<String> = files
         .filter(|file| args.path.is_empty() || within(file, &args.path))
         .filter(|file| !within(file, &args.exclude_path))
         .collect();
+    // The order in which a folder would be compiled.
+    files.sort();
     Ok(Input {
         loader: with_includes(Chain::new(Descriptors::new().set(set)), args),
         files,
