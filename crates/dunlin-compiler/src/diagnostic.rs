@@ -108,11 +108,15 @@ impl Diagnostics {
         let before = text.get(..start)?;
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
         let line = memchr::memchr_iter(b'\n', before).count() as u32 + 1;
-        let column = before[line_start..].iter().fold(0u32, |column, &byte| match byte {
-            b'\t' => column + 8 - column % 8,
-            _ => column + 1,
-        });
-        Some((line, column + 1))
+        // From tab to tab, since a line without a break may be the whole source.
+        let text = &before[line_start..];
+        let (mut column, mut from) = (0, 0);
+        for tab in memchr::memchr_iter(b'\t', text) {
+            column += tab - from;
+            column += 8 - column % 8;
+            from = tab + 1;
+        }
+        Some((line, (column + text.len() - from) as u32 + 1))
     }
 
     /// Puts the items in order and drops those that say the same about the same place.
@@ -146,3 +150,28 @@ impl std::fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tab_reaches_to_the_next_multiple_of_eight() {
+        let text: Arc<[u8]> = b"a\n\tb\t\t12345678\tc".as_slice().into();
+        let source = Source { import_path: "a".into(), display_path: "a".into(), text };
+        let diagnostics = Diagnostics { items: Vec::new(), sources: vec![source] };
+        for (start, want) in [
+            (0, (1, 1)),
+            (2, (2, 1)),  // the tab itself
+            (3, (2, 9)),  // b
+            (4, (2, 10)), // the tab behind it
+            (5, (2, 17)),
+            (6, (2, 25)),  // 1
+            (14, (2, 33)), // a tab right at a multiple
+            (15, (2, 41)), // c
+        ] {
+            let location = Location { source: SourceId(0), span: Some(Span::new(start, start)) };
+            assert_eq!(diagnostics.line_column(location), Some(want), "{start}");
+        }
+    }
+}

@@ -237,11 +237,26 @@ fn line_bounds(text: &[u8], start: usize, end: usize) -> Range<usize> {
     let is_boundary = |at: usize| text.get(at).is_none_or(|b| b & 0xc0 != 0x80);
     let mut from = line_start.max(start.saturating_sub(MAX_LINE_BYTES / 2));
     let mut to = line_end.min(end.saturating_add(MAX_LINE_BYTES / 2));
-    while !is_boundary(from) {
+    while from > line_start && !is_boundary(from) {
         from -= 1;
     }
     while to < line_end && !is_boundary(to) {
         to += 1;
     }
     from..to
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_may_start_in_the_middle_of_a_character() {
+        for (text, start, want) in [
+            (&b"\x80\x80 x"[..], 3, 0..4), // nothing to go back to
+            (b"a\n\x80 x", 4, 2..5),       // and not into the line before
+        ] {
+            assert_eq!(line_bounds(text, start, start + 1), want, "{}", text.escape_ascii());
+        }
+    }
 }

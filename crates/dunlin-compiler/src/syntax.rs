@@ -41,6 +41,10 @@ impl Span {
     }
 }
 
+/// More faults of one source than this are not listed; it is wrong either way, and showing a fault
+/// takes time that grows with the line it is on.
+const MAX_FAULTS: usize = 1_000;
+
 /// Something that the grammar does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxFault {

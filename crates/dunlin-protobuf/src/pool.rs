@@ -151,7 +151,7 @@ impl DescriptorPool {
             faults.extend(pool.apply_options(id, &protos[id.index()]));
         }
         for (index, proto) in protos.iter().enumerate() {
-            pool.check(FileId(index as u32), proto, Scope::Input, &mut faults);
+            pool.check(FileId(index as u32), proto, Scope::Compiled, &mut faults);
         }
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             let faults = faults
@@ -189,5 +189,24 @@ impl DescriptorPool {
 
     pub(crate) fn tables(&self, file: FileId) -> &File {
         &self.files[file.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::descriptor::{DescriptorProto, Edition};
+
+    #[test]
+    fn descriptors_are_not_held_to_styles_that_an_option_lost_since_may_have_turned_off() {
+        let file = FileDescriptorProto {
+            name: Some("a.proto".into()),
+            edition: Some(Edition::EDITION_2024),
+            syntax: Some("editions".into()),
+            message_type: vec![DescriptorProto { name: Some("lower".into()), ..Default::default() }],
+            ..Default::default()
+        };
+        let set = FileDescriptorSet { file: vec![file], ..Default::default() };
+        assert!(DescriptorPool::from_file_descriptor_set(set).is_ok());
     }
 }

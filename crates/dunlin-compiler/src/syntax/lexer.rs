@@ -1,12 +1,10 @@
 //! From bytes to tokens.
 
 use super::token::{Keyword, Token, TokenKind};
-use super::{Span, SyntaxFault};
+use super::{MAX_FAULTS, Span, SyntaxFault};
 
 /// A tab reaches to the next multiple of this.
 const TAB: u32 = 8;
-/// More faults than this are not listed; the source is wrong either way.
-const MAX_FAULTS: usize = 1_000;
 
 pub(super) struct Lexed {
     pub(super) tokens: Vec<Token>,
@@ -170,9 +168,16 @@ impl Lexer<'_> {
     fn line_comment(&mut self) {
         let rest = &self.source[self.pos..];
         let len = memchr::memchr2(b'\n', 0, rest).unwrap_or(rest.len());
-        self.pos += len;
-        // Columns no longer matter on this line, so tabs in the comment need no care. A NUL ends
-        // the comment and is reported as what it is.
+        let end = self.pos + len;
+        if self.source.get(end) == Some(&b'\n') {
+            // Columns no longer matter on this line, so tabs in the comment need no care.
+            self.pos = end;
+            return;
+        }
+        // The end of the source, or a NUL, which ends the comment and is reported as what it is.
+        while self.pos < end {
+            self.bump();
+        }
     }
 
     fn block_comment(&mut self) {
@@ -386,5 +391,16 @@ impl Lexer<'_> {
         if let Some(fault) = self.fault("non-ascii", start, message) {
             fault.help = Some("names are made of ASCII letters, digits and underscores".into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tabs_in_a_comment_count_where_the_source_ends_in_it() {
+        let end = *lex(b"// a\tb").tokens.last().expect("there is an end");
+        assert_eq!((end.kind, end.column), (TokenKind::End, 9));
     }
 }

@@ -6,7 +6,7 @@
 
 use super::token::{Keyword, Token, TokenKind};
 use super::tree::{Node, NodeKind};
-use super::{Span, SyntaxFault};
+use super::{MAX_FAULTS, Span, SyntaxFault};
 
 /// How deep messages and groups may be nested, the outermost included.
 const MAX_DEPTH: u32 = 31;
@@ -18,6 +18,7 @@ pub(super) fn parse(source: &[u8], tokens: &[Token], faults: &mut Vec<SyntaxFaul
         pos: 0,
         nodes: Vec::with_capacity(tokens.len() / 3 + 1),
         faults,
+        unlisted: SyntaxFault::new("", Span::default(), ""),
         depth: 0,
         visibility: false,
     };
@@ -31,6 +32,8 @@ struct Parser<'t> {
     pos: usize,
     nodes: Vec<Node>,
     faults: &'t mut Vec<SyntaxFault>,
+    /// The last fault beyond [`MAX_FAULTS`].
+    unlisted: SyntaxFault,
     depth: u32,
     /// Edition 2024 or later: `export` and `local` are modifiers, not type names.
     visibility: bool,
@@ -158,7 +161,12 @@ impl Parser<'_> {
     }
 
     fn fault_at(&mut self, code: &'static str, span: Span, message: impl Into<String>) -> &mut SyntaxFault {
-        self.faults.push(SyntaxFault::new(code, span, message));
+        let fault = SyntaxFault::new(code, span, message);
+        if self.faults.len() >= MAX_FAULTS {
+            self.unlisted = fault;
+            return &mut self.unlisted;
+        }
+        self.faults.push(fault);
         self.faults.last_mut().expect("pushed just now")
     }
 
@@ -762,5 +770,17 @@ impl Parser<'_> {
         self.eat_keyword(Keyword::Stream);
         self.part(NodeKind::Type, Self::message_type)?;
         self.expect(b')')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Tree;
+    use super::MAX_FAULTS;
+
+    #[test]
+    fn no_more_faults_are_listed_than_anyone_reads() {
+        let (_, faults) = Tree::parse("}, b: ".repeat(5 * MAX_FAULTS).as_bytes());
+        assert_eq!(faults.len(), MAX_FAULTS);
     }
 }

@@ -24,6 +24,10 @@ pub enum Scope {
     Input,
     /// Because another file imports it: field numbers that belong to the implementation pass.
     Import,
+    /// As a descriptor that was compiled before, held to no more than an import. It may have lost
+    /// the options that are kept in sources only, and with them what turns naming styles, size
+    /// limits and visibility off, so it is not held to these again.
+    Compiled,
 }
 
 /// Everything that the checks of one file look at.
@@ -61,8 +65,10 @@ impl DescriptorPool {
         check.messages();
         check.fields();
         check.enums();
-        check.visibility();
-        check.style();
+        if scope != Scope::Compiled {
+            check.visibility();
+            check.style();
+        }
     }
 }
 
