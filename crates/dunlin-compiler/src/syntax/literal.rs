@@ -231,6 +231,6 @@ mod tests {
         }
         assert_eq!(print_float(1.1), "1.1");
         assert_eq!(print_float(16_777_216.0), "16777216");
-        assert_eq!(print_float(f32::MAX), "3.4028235e+38");
+        assert_eq!(print_float(f32::MAX), "3.40282347e+38");
     }
 }
