@@ -15,7 +15,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from threading import local
+from threading import get_ident, local
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT = 10
@@ -381,8 +381,8 @@ class Maker:
             [self.drop, self.double, self.swap, self.replace_same_kind, self.replace_any,
              self.replace_listed, self.literal, self.insert, self.glue, self.statement,
              self.splice, self.bracket, self.rename, self.option, self.template, self.type,
-             self.number, self.label, self.variant],
-            [5, 3, 3, 10, 3, 8, 12, 3, 1, 12, 6, 8, 4, 22, 22, 10, 6, 4, 5],
+             self.number, self.label, self.variant, self.deep],
+            [5, 3, 3, 10, 3, 8, 12, 3, 1, 12, 6, 8, 4, 22, 22, 10, 6, 4, 5, 1],
         )[0]
         return how(rng, tokens)
 
@@ -670,6 +670,22 @@ class Maker:
         return self.put(tokens, rng.choice(places), "word", name)
 
 
+    def deep(self, rng, tokens):
+        """Adds something that is nested near the depths at which protoc gives up."""
+        n = rng.choice([rng.randrange(28, 36), rng.randrange(45, 53), rng.randrange(94, 104)])
+        text = rng.choice([
+            "message @N { " * n + "}" * n,
+            "message @N { option (opts.msg)" + ".deep" * n + ".i = 1; }",
+            "message @N { option (opts.msg)" + ".(opts.more)" * (n // 2) + ".deep" * (n // 2) + " = { deep {} }; }",
+            "message @N { option (opts.msg) = { " + "deep { " * n + "}" * n + " }; }",
+            "message @N { option (opts.msg) = { " + "deeps: [{ " * n + "}]" * n + " }; }",
+            "message @N { option (opts.msg) = { " + "tree { key: 1 value { " * (n // 2) + "} }" * (n // 2) + " }; }",
+            "message @N { option (opts.msg) = { " + "any { [type.googleapis.com/opts.Deep] { " * n + "} }" * n + " }; }",
+            "message @N { option (opts.msg) = { any { [type.googleapis.com/opts.Deep] { " + "deep { " * n + "}" * n + " } } }; }",
+        ]).replace("@N", "Name%d" % rng.randrange(100), 1).replace("@N", "N")
+        return self.imports_for(tokens + tokenize(" " + text), text)
+
+
 # ---------------------------------------------------------------- the two compilers
 
 LOCATION = re.compile(r"^\S*?\.proto:(?:\d+:\d+:)?\s*")
@@ -697,8 +713,8 @@ class Compilers:
 
     def folder(self):
         if not hasattr(self.threads, "folder"):
-            self.threads.folder = self.work / ("job-%d" % id(self.threads.__dict__))
-            self.threads.folder.mkdir()
+            self.threads.folder = self.work / ("job-%d" % get_ident())
+            self.threads.folder.mkdir(exist_ok=True)
         return self.threads.folder
 
     @staticmethod
@@ -729,6 +745,7 @@ class Compilers:
 
 def normal(text):
     """An error's text without the names, numbers and values of its file."""
+    text = re.sub(r"^[EFIW]\d{4} \S+ +\d+ (\S+):\d+\]", r"\1", text)
     text = re.sub(r'"(?:\\.|[^"\\])*"|`[^`]*`|\'[^\']*\'', "“”", text)
     text = re.sub(r"(?<![\w])[.\w]*[._()][.\w()]*(?=\W|$)(?<![.)])", "N", text)
     return re.sub(r"-?\b\d[\w.]*", "0", text)
@@ -910,8 +927,15 @@ def main():
         def smallest(item):
             key, cases = item
             _, name, text = min(cases)
-            small = text if "fault" in key and "no end" in key[2] else minimize(
-                text, lambda other: signature(*compilers.compare(other)) == key)
+            first = compilers.compare(text)
+
+            def holds(other):
+                # Where we fail, protoc's error is kept too, for a case that is still readable.
+                verdicts = compilers.compare(other)
+                return signature(*verdicts) == key and (
+                    key[1] != "fault" or normal(verdicts[0].first_error()) == normal(first[0].first_error()))
+
+            small = text if "no end" in key[2] else minimize(text, holds)
             return key, cases, name, small, compilers.compare(small)
 
         for number, (key, cases, name, small, (theirs, ours)) in enumerate(
