@@ -12,6 +12,7 @@ It takes its orders from the parameter, a list of actions separated by commas:
     chunks          one file in several chunks
     twice           one file written twice
     file=PATH       a file of this name
+    binary          a file which is no UTF-8
     request=PATH    writes the request as it came to PATH, below the working folder
     describe        a file request.txt which describes the request
     say=TEXT        says TEXT on standard error
@@ -169,6 +170,8 @@ def main():
             out += file("twice.txt", "one\n") + file("twice.txt", "two\n")
         elif word == "file":
             out += file(value, "content of " + value + "\n")
+        elif word == "binary":
+            out += file("binary.bin", b"\x00\xff\r\n\xc3")
         elif word == "request":
             with open(value, "wb") as handle:
                 handle.write(request)

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
-use dunlin_compiler::diagnostic::Severity;
+use dunlin_compiler::diagnostic::{Diagnostic, Severity};
 use dunlin_compiler::{Compilation, Compiler, DescriptorOptions, Diagnostics};
 
 use crate::print::{complain, say};
@@ -75,16 +75,20 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             free_fields::print(file.proto());
         }
     }
-    let has_warnings = compilation.warnings().warning_count() > 0;
+    let has_warnings = told(compilation.warnings()).any(|item| item.severity == Severity::Warning);
     // The process ends here; there is no use in taking everything apart.
     std::mem::forget(compilation);
     if arguments.fatal_warnings && has_warnings { Err(String::new()) } else { Ok(()) }
 }
 
+/// What is printed: protoc says nothing of a missing `syntax`.
+fn told(diagnostics: &Diagnostics) -> impl Iterator<Item = &Diagnostic> {
+    diagnostics.items.iter().filter(|item| item.code != "missing-syntax")
+}
+
 /// Prints diagnostics, one line each; fails if one is an error.
 fn print(diagnostics: &Diagnostics, arguments: &Arguments) -> Result<(), Failure> {
-    // protoc tells of a missing `syntax` in its log, not among the warnings.
-    for item in diagnostics.items.iter().filter(|item| item.code != "missing-syntax") {
+    for item in told(diagnostics) {
         complain(&diagnostics.line(item, arguments.error_format));
     }
     let failed = diagnostics.items.iter().any(|item| item.severity == Severity::Error);

@@ -61,7 +61,7 @@ impl Output {
         let mut current: Option<String> = None;
         for File { name, insertion_point, content, .. } in response.file {
             let name = name.filter(|name| !name.is_empty());
-            let content = content.unwrap_or_default().into_bytes();
+            let content = content.unwrap_or_default();
             if let Some(point) = insertion_point.filter(|point| !point.is_empty()) {
                 let name = name.ok_or(OutputError::NoName)?;
                 self.insert(&name, &point, content)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex};
 
-use dunlin_protobuf::Message;
+use dunlin_protobuf::{Message, UnknownFields};
 use dunlin_protobuf::descriptor::FileDescriptorProto;
 use dunlin_protobuf::pool::{
     DerivedOptions, DescriptorPool, Fault, FileId, FileTables, Links, Scope, Severity,
@@ -469,6 +469,8 @@ impl Run {
                 let _ = options_slot(&mut unit.proto, &pending.path, pending.kind, runtime);
             }
             if unit.is_descriptor {
+                // A descriptor set is a schema; what it says beyond that is not kept.
+                unit.proto.unknown_fields = UnknownFields::default();
                 for Stripped { path, kind, full, runtime } in source_only(pool, &unit.proto) {
                     let _ = options_slot(&mut unit.proto, &path, kind, &runtime);
                     unit.full_options.push(FullOptions { path, kind, full });

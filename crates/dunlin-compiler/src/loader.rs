@@ -168,10 +168,11 @@ impl Loader for IncludePaths {
             }
         }
         let place = |m: &Mapping| {
+            let folder = if m.disk_path.is_empty() { "." } else { &m.disk_path };
             if m.virtual_path.is_empty() {
-                m.disk_path.clone()
+                folder.to_owned()
             } else {
-                format!("{} (for {})", m.disk_path, m.virtual_path)
+                format!("{folder} (for {})", m.virtual_path)
             }
         };
         Err(LoadError::NotFound { searched: self.mappings.iter().map(place).collect() })

@@ -211,7 +211,7 @@ impl<'c> Interpreter<'c> {
             } else {
                 self.plain_field(options, message, part, statement, index)?
             };
-            if field.containing_message().map(|m| m.id()) != Some(message.id()) {
+            if field.containing_message() != Some(message) {
                 let text = format!("`{shown}` is not an option of `{}`", message.full_name());
                 self.fault("not-an-option", statement.name_span, text);
                 return None;
@@ -681,5 +681,34 @@ fn edition_name(edition: Edition) -> String {
             Some(name) => format!("edition {}", name.trim_start_matches("EDITION_")),
             None => format!("edition {}", edition.0),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use crate::{Compiler, loader::Sources};
+
+    fn codes(text: &str) -> Vec<&'static str> {
+        let errors = Compiler::new(Sources::new().file("a.proto", text)).compile(["a.proto"]).unwrap_err();
+        errors.items.iter().map(|item| item.code).collect()
+    }
+
+    // Without the import, the messages of options are in a pool of their own, whose ids also mean
+    // something in the pool of the file.
+    #[test]
+    fn extensions_need_the_import_of_what_they_extend() {
+        let aggregate = "edition = \"2023\"; option features = { [pb.cpp] { } };";
+        assert_eq!(codes(aggregate), ["unknown-extension"]);
+        let mut text = String::from("syntax = \"proto2\";");
+        for index in 0..60 {
+            let _ = write!(
+                text,
+                "message M{index} {{ extensions 1; }} extend M{index} {{ optional int32 x{index} = 1; }}
+                option (x{index}) = 1;"
+            );
+        }
+        assert_eq!(codes(&text), ["not-an-option"; 60]);
     }
 }

@@ -36,7 +36,7 @@ messages! {
     File {
         1 name: text Option<String>,
         2 insertion_point: text Option<String>,
-        15 content: text Option<String>,
+        15 content: text Option<Vec<u8>>,
         16 generated_code_info: message Option<Box<GeneratedCodeInfo>>,
     }
 }

@@ -361,6 +361,9 @@ impl Arguments {
         if !has_output {
             return Err("Missing output directives.".into());
         }
+        if self.print_free_field_numbers && self.descriptor_set_out.is_some() {
+            return Err("Cannot use --print_free_field_numbers and write a descriptor set at the same time.".into());
+        }
         if self.dependency_out.is_some() {
             if self.print_free_field_numbers {
                 return Err("Can only use --dependency_out=FILE when generating code.".into());

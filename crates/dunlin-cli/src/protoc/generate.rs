@@ -282,7 +282,7 @@ pub(crate) fn write(outputs: &mut Outputs, arguments: &Arguments) -> Result<Vec<
 }
 
 fn write_folder(location: &str, output: &Output) -> Result<(), Failure> {
-    if !location.is_empty() && !Path::new(location).is_dir() {
+    if !Path::new(location).is_dir() {
         return Err(format!("{location}: No such file or directory"));
     }
     for (name, content) in output.files() {

@@ -1,6 +1,6 @@
 //! Where `dunlin protoc` finds files: folders first, then descriptor sets, then what is built in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dunlin_compiler::loader::{Descriptors, IncludePaths, LoadError, LoadResult, Loader, VirtualPath};
 use dunlin_compiler::wellknown;
@@ -21,6 +21,11 @@ impl Inputs {
         for (virtual_path, disk_path) in &arguments.proto_path {
             // `.` and the like mean the same as no prefix at all.
             folders = folders.mapping(virtual_path.as_str(), disk_path.as_str());
+        }
+        if !arguments.proto_path.is_empty()
+            && let Some(folder) = installed()
+        {
+            folders = folders.mapping("", folder.to_string_lossy());
         }
         let mut descriptors = Descriptors::new();
         for path in &arguments.descriptor_set_in {
@@ -75,6 +80,17 @@ impl Inputs {
     pub(crate) fn disk_path(&self, path: &str) -> Option<String> {
         Some(self.folders.disk_path(path)?.to_string_lossy().into_owned())
     }
+}
+
+/// The well-known files that lie beside the binary in an installation of protoc; with their
+/// comments, which those that are built in lack.
+fn installed() -> Option<PathBuf> {
+    let binary = std::env::current_exe().ok()?;
+    let folder = binary.parent()?;
+    [Some(folder.to_owned()), folder.parent().map(|parent| parent.join("include"))]
+        .into_iter()
+        .flatten()
+        .find(|folder| folder.join("google/protobuf/descriptor.proto").is_file())
 }
 
 impl Loader for &Inputs {

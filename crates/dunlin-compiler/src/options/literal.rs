@@ -253,12 +253,12 @@ impl<'r, 'p> Reader<'r, 'p> {
                 let message = self.resolver.pool().message_by_id(id);
                 message.declared_extensions().find(|e| {
                     let is_self = matches!(e.kind(), FieldKind::Message(m) if m.id() == id);
-                    is_self && !e.is_repeated() && e.containing_message().map(|m| m.id()) == Some(ty.id())
+                    is_self && !e.is_repeated() && e.containing_message() == Some(ty)
                 })
             }
             _ => None,
         };
-        match field.filter(|f| f.containing_message().map(|m| m.id()) == Some(ty.id())) {
+        match field.filter(|f| f.containing_message() == Some(ty)) {
             Some(field) => Ok(field),
             None => {
                 let message = format!("\"{name}\" is not an extension of \"{}\"", ty.full_name());

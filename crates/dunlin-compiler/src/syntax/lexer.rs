@@ -340,7 +340,7 @@ impl Lexer<'_> {
                 self.fault("invalid-escape", start, "a backslash has to be followed by an escape character");
             }
             _ => {
-                self.pos += 1;
+                self.bump();
                 let shown = &self.source[start..self.pos];
                 let message = format!(
                     "`{}` is not an escape sequence",
@@ -399,8 +399,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tabs_in_a_comment_count_where_the_source_ends_in_it() {
-        let end = *lex(b"// a\tb").tokens.last().expect("there is an end");
-        assert_eq!((end.kind, end.column), (TokenKind::End, 9));
+    fn tabs_count_wherever_they_are() {
+        for (source, column) in [
+            (&b"\ta"[..], 9),
+            (b"// a\tb", 9), // a comment that ends with the source
+            (b"'\t'", 9),    // a string
+            (b"'\\\t'", 9),  // what should be an escape
+        ] {
+            let end = *lex(source).tokens.last().expect("there is an end");
+            assert_eq!((end.kind, end.column), (TokenKind::End, column), "{}", source.escape_ascii());
+        }
     }
 }

@@ -77,8 +77,12 @@ impl<'p> Resolver<'p> {
         self.pool
     }
 
-    /// Finds what `name` stands for beside message `neighbour`: in the scope that holds it.
+    /// Finds what `name` stands for beside message `neighbour`: in the scope that holds it. Nothing
+    /// in this pool stands beside a message of another one.
     pub fn find_beside(&mut self, name: &str, neighbour: MessageView<'p>) -> Option<SymbolRef> {
+        if !std::ptr::eq(neighbour.pool(), self.pool) {
+            return None;
+        }
         let id = neighbour.id();
         let symbol = self.pool.files[id.file.index()].messages[id.index as usize].symbol;
         let scope = self.pool.symbols.get(symbol).parent;

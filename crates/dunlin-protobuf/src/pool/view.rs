@@ -196,12 +196,27 @@ impl<'p> FileView<'p> {
     }
 }
 
+/// Equal is what is the same message of the same pool.
+impl PartialEq for MessageView<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.pool, other.pool) && self.id == other.id
+    }
+}
+
+impl Eq for MessageView<'_> {}
+
 impl<'p> MessageView<'p> {
     fn entry(&self) -> &'p Message {
         &self.pool.tables(self.id.file).messages[self.id.index as usize]
     }
 
-    /// The id within the pool.
+    /// The pool that the message is in.
+    pub fn pool(&self) -> &'p DescriptorPool {
+        self.pool
+    }
+
+    /// The id within the pool; messages of different pools may have the same, and are told apart
+    /// by comparing the views.
     pub fn id(&self) -> MessageId {
         self.id
     }
