@@ -362,7 +362,9 @@ impl Arguments {
             return Err("Missing output directives.".into());
         }
         if self.print_free_field_numbers && self.descriptor_set_out.is_some() {
-            return Err("Cannot use --print_free_field_numbers and write a descriptor set at the same time.".into());
+            return Err(
+                "Cannot use --print_free_field_numbers and write a descriptor set at the same time.".into()
+            );
         }
         if self.dependency_out.is_some() {
             if self.print_free_field_numbers {

@@ -3,11 +3,12 @@
 use dunlin_protobuf::descriptor::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
-use dunlin_protobuf::pool::{DescriptorPool, FieldKind, MessageView};
-use dunlin_protobuf::wire::{Reader, Tag, WireType, write};
+use dunlin_protobuf::pool::{DescriptorPool, FieldKind, FieldView, MessageView};
+use dunlin_protobuf::wire::{Reader, Tag, WireType};
 use dunlin_protobuf::{DecodeError, Message};
 
 use super::BUILTIN;
+use super::value::{Keep, MessageValue, Value};
 use crate::lower::ElementKind;
 
 /// The options of one element, in both forms.
@@ -86,9 +87,11 @@ impl Walk<'_> {
         let name = kind.options_message();
         let Some(schema) = self.pool.message(name).or_else(|| BUILTIN.message(name)) else { return };
         let full = options.encode_to_vec();
-        let mut runtime = Vec::with_capacity(full.len());
         // What does not read as its type says is left as it is.
-        if strip(schema, Reader::new(&full), &mut runtime).is_ok() && runtime != full {
+        let Ok(value) = read(schema, Reader::new(&full)) else { return };
+        let mut runtime = Vec::with_capacity(full.len());
+        value.encode(Keep::Runtime, false, &mut runtime);
+        if runtime != full {
             self.found.push(Stripped { path: path.to_vec(), kind, full, runtime });
         }
     }
@@ -98,36 +101,63 @@ fn step(path: &[i32], number: i32, at: usize) -> Vec<i32> {
     [path, &[number, at as i32]].concat()
 }
 
-/// Copies a message without the fields that are for sources only.
-fn strip(of: MessageView<'_>, mut reader: Reader<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+/// Reads a message by its type, so that it can be encoded as one that was just compiled.
+fn read<'p>(of: MessageView<'p>, mut reader: Reader<'_>) -> Result<MessageValue<'p>, DecodeError> {
     let whole = reader.clone();
+    let mut message = MessageValue::default();
     let mut start = reader.position();
-    while let Some(Tag { number, wire_type }) = reader.tag()? {
-        let field = of.field_or_extension(number);
-        let inner = match field.map(|field| field.kind()) {
-            Some(FieldKind::Message(inner)) => Some(inner),
-            _ => None,
+    while let Some(tag) = reader.tag()? {
+        // The items of a message set are not fields.
+        let field = of.field_or_extension(tag.number).filter(|_| !of.is_message_set());
+        let is_read = match field {
+            Some(field) => read_field(field, tag, &mut reader, &mut message)?,
+            None => false,
         };
-        let is_dropped = field.is_some_and(|field| field.is_source_only());
-        match (inner, wire_type) {
-            (Some(inner), WireType::Len) if !is_dropped => {
-                let mut bytes = Vec::new();
-                strip(inner, reader.message()?, &mut bytes)?;
-                write::len_field(number, &bytes, out);
-            }
-            (Some(inner), WireType::StartGroup) if !is_dropped => {
-                write::tag(number, WireType::StartGroup, out);
-                strip(inner, reader.group(number)?, out)?;
-                write::tag(number, WireType::EndGroup, out);
-            }
-            _ => {
-                reader.skip(Tag { number, wire_type })?;
-                if !is_dropped {
-                    out.extend_from_slice(whole.slice(start, reader.position()));
-                }
-            }
+        if !is_read {
+            reader.skip(tag)?;
+            message.unknown.extend_from_slice(whole.slice(start, reader.position()));
         }
         start = reader.position();
     }
-    Ok(())
+    Ok(message)
+}
+
+/// False if the wire type is none that the field can have.
+fn read_field<'p>(
+    field: FieldView<'p>,
+    tag: Tag,
+    reader: &mut Reader<'_>,
+    message: &mut MessageValue<'p>,
+) -> Result<bool, DecodeError> {
+    let scalar = |wire_type: WireType, reader: &mut Reader<'_>| {
+        Ok::<_, DecodeError>(match wire_type {
+            WireType::I32 => Value::I32(reader.fixed32()?),
+            WireType::I64 => Value::I64(reader.fixed64()?),
+            _ => Value::Varint(reader.varint()?),
+        })
+    };
+    let value = match (field.kind(), tag.wire_type) {
+        (FieldKind::Message(inner), WireType::Len) => Value::Message(read(inner, reader.message()?)?),
+        (FieldKind::Message(inner), WireType::StartGroup) => {
+            Value::Message(read(inner, reader.group(tag.number)?)?)
+        }
+        (FieldKind::Message(_), _) => return Ok(false),
+        (_, wire_type) if field.wire_type() == Some(wire_type) && wire_type != WireType::Len => {
+            scalar(wire_type, reader)?
+        }
+        (_, WireType::Len) if field.wire_type() == Some(WireType::Len) => {
+            Value::Bytes(reader.bytes()?.to_vec())
+        }
+        (_, WireType::Len) if field.is_repeated() => {
+            let Some(wire_type) = field.wire_type() else { return Ok(false) };
+            let mut run = reader.message()?;
+            while !run.rest().is_empty() {
+                message.add(field, scalar(wire_type, &mut run)?);
+            }
+            return Ok(true);
+        }
+        _ => return Ok(false),
+    };
+    message.add(field, value);
+    Ok(true)
 }

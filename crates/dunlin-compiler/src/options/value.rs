@@ -10,6 +10,8 @@ use dunlin_protobuf::wire::{WireType, write};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MessageValue<'p> {
     pub(crate) fields: BTreeMap<u32, FieldValue<'p>>,
+    /// Fields that the type does not know, encoded.
+    pub(crate) unknown: Vec<u8>,
 }
 
 /// The values of one field; a singular field has one.
@@ -101,6 +103,7 @@ impl<'p> MessageValue<'p> {
                 self.add(field, value);
             }
         }
+        self.unknown.extend_from_slice(&other.unknown);
     }
 
     /// Removes fields that are not told apart from unset ones, here and in sub-messages.
@@ -137,6 +140,7 @@ impl<'p> MessageValue<'p> {
                 value.encode(keep, in_message_set, out);
             }
         }
+        out.extend_from_slice(&self.unknown);
     }
 }
 
