@@ -1,0 +1,16 @@
+//! Nearly valid schema text, parsed and lowered.
+#![no_main]
+
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
+
+fuzz_target!(|data: &[u8]| dunlin_fuzz::parser(data));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    match dunlin_fuzz::mutate::text(&data[..size], max_size, seed) {
+        Some(mutated) => {
+            data[..mutated.len()].copy_from_slice(&mutated);
+            mutated.len()
+        }
+        None => fuzzer_mutate(data, size, max_size),
+    }
+});

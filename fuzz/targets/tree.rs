@@ -1,0 +1,4 @@
+//! Any bytes, lexed and parsed.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dunlin_fuzz::tree(data));
