@@ -167,7 +167,13 @@ impl<'c> Interpreter<'c> {
             self.fault("duplicate-option", statement.name_span, message);
             return None;
         }
-        let value = self.value(leaf, statement)?;
+        let depth = fields.iter().filter(|field| matches!(field.kind(), FieldKind::Message(_))).count();
+        if depth > literal::MAX_DEPTH as usize {
+            let message = format!("values are nested deeper than {} levels", literal::MAX_DEPTH);
+            self.fault("nesting-too-deep", statement.name_span, message);
+            return None;
+        }
+        let value = self.value(leaf, depth as u32, statement)?;
         Some(Setting { fields, value })
     }
 
@@ -318,11 +324,11 @@ impl<'c> Interpreter<'c> {
 
     // ---- values
 
-    fn value(&mut self, field: FieldView<'c>, statement: &OptionStatement) -> Option<Value<'c>> {
+    fn value(&mut self, field: FieldView<'c>, depth: u32, statement: &OptionStatement) -> Option<Value<'c>> {
         let span = statement.value_span;
         match field.kind() {
             FieldKind::Unresolved => None, // reported where the option is declared
-            FieldKind::Message(ty) => self.message(ty, statement),
+            FieldKind::Message(ty) => self.message(ty, depth, statement),
             FieldKind::Enum(enumeration) => {
                 let OptionValue::Identifier(name) = &statement.value else {
                     self.mistyped(field, span, "the name of a value of enum", &enumeration.full_name());
@@ -351,7 +357,7 @@ impl<'c> Interpreter<'c> {
         }
     }
 
-    fn message(&mut self, ty: MessageView<'c>, statement: &OptionStatement) -> Option<Value<'c>> {
+    fn message(&mut self, ty: MessageView<'c>, depth: u32, statement: &OptionStatement) -> Option<Value<'c>> {
         let OptionValue::Aggregate(tokens) = &statement.value else {
             let name = statement.display_name();
             let text = format!("option `{name}` is a message");
@@ -361,7 +367,7 @@ impl<'c> Interpreter<'c> {
             return None;
         };
         let end = Span::new(statement.value_span.end - 1, statement.value_span.end);
-        match literal::read(self.context.source, tokens, end, ty, &mut self.resolver) {
+        match literal::read(self.context.source, tokens, end, depth, ty, &mut self.resolver) {
             Ok(message) => Some(Value::Message(message)),
             Err(fault) => {
                 self.fault(fault.code, fault.span, fault.message);

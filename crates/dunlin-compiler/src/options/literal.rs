@@ -7,8 +7,11 @@ use super::value::{Keep, MessageValue, Value};
 use crate::lower_float;
 use crate::syntax::{Span, Token, TokenKind, literal};
 
-/// How deep messages may be nested in a value.
-const MAX_DEPTH: u32 = 99;
+/// How deep messages may be nested in an option: as deep as readers of its bytes will follow.
+pub(super) const MAX_DEPTH: u32 = 100;
+
+/// The same within a `google.protobuf.Any`, whose bytes are read on their own.
+const MAX_DEPTH_IN_ANY: u32 = 250;
 
 /// What is wrong with a value, and where.
 pub(super) struct LiteralFault {
@@ -24,6 +27,7 @@ pub(super) fn read<'p>(
     source: &[u8],
     tokens: &[Token],
     end: Span,
+    depth: u32,
     ty: MessageView<'p>,
     resolver: &mut Resolver<'p>,
 ) -> Result<MessageValue<'p>> {
@@ -39,7 +43,7 @@ pub(super) fn read<'p>(
             }
         }
     }
-    let mut reader = Reader { source, tokens: &kept, pos: 0, end, resolver, depth: 0 };
+    let mut reader = Reader { source, tokens: &kept, pos: 0, end, resolver, depth, max_depth: MAX_DEPTH };
     let mut message = MessageValue::default();
     while reader.pos < reader.tokens.len() {
         reader.field(ty, &mut message)?;
@@ -56,6 +60,7 @@ struct Reader<'r, 'p> {
     end: Span,
     resolver: &'r mut Resolver<'p>,
     depth: u32,
+    max_depth: u32,
 }
 
 impl<'r, 'p> Reader<'r, 'p> {
@@ -195,11 +200,11 @@ impl<'r, 'p> Reader<'r, 'p> {
             return self.unexpected("`{`");
         };
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
+        if self.depth > self.max_depth {
             return self.fault(
                 "nesting-too-deep",
                 self.span(),
-                format!("values are nested deeper than {MAX_DEPTH} levels"),
+                format!("values are nested deeper than {} levels", self.max_depth),
             );
         }
         let mut message = MessageValue::default();
@@ -289,7 +294,9 @@ impl<'r, 'p> Reader<'r, 'p> {
             return self.fault("unknown-any-type", span, format!("type \"{url}\" cannot be found"));
         };
         let inner = self.resolver.pool().message_by_id(id);
+        let max_depth = std::mem::replace(&mut self.max_depth, MAX_DEPTH_IN_ANY);
         let mut value = self.message(inner)?;
+        self.max_depth = max_depth;
         value.drop_implicit_defaults();
         let mut missing = Vec::new();
         value.missing_required(inner, &mut missing);
@@ -458,11 +465,11 @@ impl<'r, 'p> Reader<'r, 'p> {
 
     fn skip_scalar(&mut self) -> Result<()> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
+        if self.depth > self.max_depth {
             return self.fault(
                 "nesting-too-deep",
                 self.span(),
-                format!("values are nested deeper than {MAX_DEPTH} levels"),
+                format!("values are nested deeper than {} levels", self.max_depth),
             );
         }
         if self.at_kind(TokenKind::String) {
@@ -510,11 +517,11 @@ impl<'r, 'p> Reader<'r, 'p> {
             return self.unexpected("`{`");
         };
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
+        if self.depth > self.max_depth {
             return self.fault(
                 "nesting-too-deep",
                 self.span(),
-                format!("values are nested deeper than {MAX_DEPTH} levels"),
+                format!("values are nested deeper than {} levels", self.max_depth),
             );
         }
         while !self.at(b'>') && !self.at(b'}') {
