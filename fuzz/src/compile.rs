@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use dunlin_compiler::loader::{Descriptors, Sources};
 use dunlin_compiler::render::{Color, LineFormat};
 use dunlin_compiler::{Compilation, Compiler, DescriptorOptions, Diagnostics};
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::FileDescriptorSet;
 use dunlin_protobuf::pool::DescriptorPool;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::FileDescriptorSet;
 use dunlin_protobuf::pool::{DescriptorPool, EnumView, FieldKind, FieldView, MessageView};
 

@@ -2,8 +2,9 @@
 
 use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet, SourceCodeInfo};
 use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse};
-use dunlin_protobuf::wire::{DecodeError, Reader, Tag, WireType, write};
-use dunlin_protobuf::{Message, UnknownFields};
+use dunlin_protobuf::wire::{WireError, Reader, Tag, WireType, write};
+use dunlin_protobuf::UnknownFields;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 
 /// Reads bytes as fields and as messages; what was read can be written, and then reads the same.
 pub fn wire(data: &[u8]) {
@@ -44,7 +45,7 @@ enum Value<'d> {
     I32(u32),
 }
 
-fn fields<'d>(mut reader: Reader<'d>) -> Result<Vec<Field<'d>>, DecodeError> {
+fn fields<'d>(mut reader: Reader<'d>) -> Result<Vec<Field<'d>>, WireError> {
     let mut fields = Vec::new();
     while let Some(tag) = reader.tag()? {
         let value = match tag.wire_type {
@@ -112,7 +113,7 @@ fn read_past(reader: &mut Reader<'_>, tag: Tag) -> usize {
 }
 
 /// Compared as bytes, since NaN is not equal to itself.
-fn message<M: Message>(data: &[u8]) {
+fn message<M: DescriptorMessage>(data: &[u8]) {
     let Ok(message) = M::decode(data) else { return };
     let encoded = message.encode_to_vec();
     let again = M::decode(&encoded).expect("what was encoded can be decoded");

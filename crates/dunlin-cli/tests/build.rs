@@ -2,7 +2,7 @@
 
 mod support;
 
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::FileDescriptorSet;
 use support::{Folder, Run, messages, names, run, run_bytes, run_with};
 

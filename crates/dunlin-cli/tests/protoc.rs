@@ -10,7 +10,7 @@ mod support;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::FileDescriptorSet;
 use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse, File, Version};
 use support::{Folder, Run, messages, names, run};

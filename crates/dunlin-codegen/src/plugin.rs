@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
 
 use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse};
-use dunlin_protobuf::{DecodeError, Message};
+use dunlin_protobuf::descriptor::DescriptorMessage;
+use dunlin_protobuf::wire::WireError;
 
 /// Why a plugin gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +27,7 @@ pub enum PluginError {
     Failed(ExitStatus),
     /// What it wrote is no answer.
     #[error("the output of the plugin cannot be decoded: {0}")]
-    Decode(#[from] DecodeError),
+    Decode(#[from] WireError),
 }
 
 /// Runs a plugin: writes the request to its standard input and reads its answer.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet, SourceCodeInfo};
 use dunlin_protobuf::pool::{DescriptorPool, FileId};
 use dunlin_protobuf::wire::{Reader, WireType, write};

@@ -7,7 +7,8 @@ use dunlin_protobuf::descriptor::FileDescriptorProto;
 use dunlin_protobuf::pool::{
     DerivedOptions, DescriptorPool, Fault, FileId, FileTables, Links, Scope, Severity,
 };
-use dunlin_protobuf::{Message, UnknownFields};
+use dunlin_protobuf::UnknownFields;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 
 use crate::compilation::{Compilation, CompiledFile, FullOptions, Parts};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source, SourceId};

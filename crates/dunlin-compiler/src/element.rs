@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use dunlin_protobuf::descriptor::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, Type};
 use dunlin_protobuf::names::json_name;
 use dunlin_protobuf::pool::{FieldKind, FieldView, FileView, MessageId};
-use dunlin_protobuf::{DecodeError, Message};
+use dunlin_protobuf::descriptor::DescriptorMessage;
+use dunlin_protobuf::wire::WireError;
 
 use crate::lower::{ElementKind, NamePart};
 
@@ -15,12 +16,12 @@ pub(crate) fn options_slot(
     path: &[i32],
     kind: ElementKind,
     encoded: &[u8],
-) -> Result<(), DecodeError> {
-    fn decode<M: Message>(
+) -> Result<(), WireError> {
+    fn decode<M: DescriptorMessage>(
         slot: &mut Option<Box<M>>,
         encoded: &[u8],
         is_present: bool,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<(), WireError> {
         *slot = if is_present { Some(Box::new(M::decode(encoded)?)) } else { None };
         Ok(())
     }

@@ -6,6 +6,9 @@
 #![allow(missing_docs)] // The members are documented by the schema they mirror.
 
 pub(crate) mod codec;
+mod message;
+
+pub use message::{DescriptorMessage, Lengths};
 
 use codec::{enums, messages};
 

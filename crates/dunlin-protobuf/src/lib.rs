@@ -26,14 +26,39 @@
 //! structs of [`descriptor`]. This crate does no I/O, knows no async runtime and does not read
 //! `.proto` text; that is `dunlin-compiler`.
 
+extern crate alloc;
+
+pub mod decode;
 pub mod descriptor;
+pub mod dynamic;
+pub mod encode;
+mod extension;
+pub mod json;
+mod limits;
 mod message;
 pub mod names;
 pub mod plugin;
 pub mod pool;
+pub mod reflect;
+mod registry;
+pub mod slot;
+pub mod table;
 mod unknown;
 pub mod wire;
+pub mod wkt;
 
-pub use message::{Lengths, Message};
+
+pub use decode::{DecodeError, DecodeErrorKind};
+pub use encode::EncodeOptions;
+pub use extension::{Extend, Extension};
+pub use limits::{LimitError, Limits};
+pub use message::{DecodeOptions, Encoded, Fields, Message, Reflect, View};
+pub use registry::Registry;
 pub use unknown::UnknownFields;
-pub use wire::DecodeError;
+
+#[doc(hidden)]
+pub mod generated;
+
+pub use alloc::collections::BTreeMap;
+
+pub use bytes;

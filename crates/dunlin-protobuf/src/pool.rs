@@ -78,6 +78,8 @@ pub struct DescriptorPool {
     by_path: HashMap<Arc<str>, FileId, RandomState>,
     /// Extensions by the message they extend and their number.
     extensions: HashMap<(MessageId, i32), FieldId, RandomState>,
+    /// The descriptors of the files, where the pool was made from them alone.
+    protos: Vec<Arc<FileDescriptorProto>>,
 }
 
 /// One file laid out in tables; see [`FileTables::new`].
@@ -160,6 +162,7 @@ impl DescriptorPool {
                 .collect();
             return Err(PoolErrors { faults });
         }
+        pool.protos = protos.into_iter().map(Arc::new).collect();
         Ok(pool)
     }
 

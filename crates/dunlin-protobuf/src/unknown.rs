@@ -1,4 +1,4 @@
-use crate::wire::{DecodeError, Reader, Tag};
+use crate::wire::{WireError, Reader, Tag};
 
 /// Fields that a message carried but its type does not know, in the order of their arrival.
 ///
@@ -33,7 +33,7 @@ impl UnknownFields {
         tag: Tag,
         start: usize,
         reader: &mut Reader<'_>,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<(), WireError> {
         reader.skip(tag)?;
         self.extend_from_wire(reader.slice(start, reader.position()));
         Ok(())

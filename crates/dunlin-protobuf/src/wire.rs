@@ -63,7 +63,7 @@ pub struct Tag {
 /// Why bytes could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum DecodeError {
+pub enum WireError {
     /// The input ends inside a tag, a value, a length-delimited field or a group.
     #[error("input ends in the middle of a field, at byte {offset}")]
     Truncated {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use dunlin_compiler::{Compilation, CompiledFile, DescriptorOptions};
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet};
 use dunlin_protobuf::wire::{Reader, WireType, write};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dunlin_compiler::Diagnostics;
 use dunlin_compiler::loader::{Chain, Descriptors, IncludePaths};
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet};
 
 use super::config::{self, Workspace};

@@ -7,7 +7,7 @@ use std::process::Command;
 use dunlin_codegen::output::Output;
 use dunlin_codegen::plugin;
 use dunlin_compiler::{Compilation, CompiledFile, DescriptorOptions};
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::{DescriptorProto, Edition, FileDescriptorProto};
 use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse, Version};
 

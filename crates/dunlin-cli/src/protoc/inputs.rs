@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dunlin_compiler::loader::{Descriptors, IncludePaths, LoadError, LoadResult, Loader, VirtualPath};
 use dunlin_compiler::wellknown;
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::FileDescriptorSet;
 
 use super::Failure;

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use dunlin_protobuf::Message;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::FileDescriptorSet;
 
 /// What a program left behind.

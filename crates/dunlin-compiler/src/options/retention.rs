@@ -5,7 +5,8 @@ use dunlin_protobuf::descriptor::{
 };
 use dunlin_protobuf::pool::{DescriptorPool, FieldKind, FieldView, MessageView};
 use dunlin_protobuf::wire::{Reader, Tag, WireType};
-use dunlin_protobuf::{DecodeError, Message};
+use dunlin_protobuf::descriptor::DescriptorMessage;
+use dunlin_protobuf::wire::WireError;
 
 use super::BUILTIN;
 use super::value::{Keep, MessageValue, Value};
@@ -82,7 +83,7 @@ impl Walk<'_> {
         }
     }
 
-    fn options<M: Message>(&mut self, options: &Option<Box<M>>, kind: ElementKind, path: &[i32]) {
+    fn options<M: DescriptorMessage>(&mut self, options: &Option<Box<M>>, kind: ElementKind, path: &[i32]) {
         let Some(options) = options else { return };
         let name = kind.options_message();
         let Some(schema) = self.pool.message(name).or_else(|| BUILTIN.message(name)) else { return };
@@ -102,7 +103,7 @@ fn step(path: &[i32], number: i32, at: usize) -> Vec<i32> {
 }
 
 /// Reads a message by its type, so that it can be encoded as one that was just compiled.
-fn read<'p>(of: MessageView<'p>, mut reader: Reader<'_>) -> Result<MessageValue<'p>, DecodeError> {
+fn read<'p>(of: MessageView<'p>, mut reader: Reader<'_>) -> Result<MessageValue<'p>, WireError> {
     let whole = reader.clone();
     let mut message = MessageValue::default();
     let mut start = reader.position();
@@ -128,9 +129,9 @@ fn read_field<'p>(
     tag: Tag,
     reader: &mut Reader<'_>,
     message: &mut MessageValue<'p>,
-) -> Result<bool, DecodeError> {
+) -> Result<bool, WireError> {
     let scalar = |wire_type: WireType, reader: &mut Reader<'_>| {
-        Ok::<_, DecodeError>(match wire_type {
+        Ok::<_, WireError>(match wire_type {
             WireType::I32 => Value::I32(reader.fixed32()?),
             WireType::I64 => Value::I64(reader.fixed64()?),
             _ => Value::Varint(reader.varint()?),

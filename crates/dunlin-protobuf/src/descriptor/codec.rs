@@ -1,7 +1,7 @@
 //! How one kind of field is measured, written and merged; the message tables name these kinds.
 
-use crate::message::{Lengths, Message};
-use crate::wire::{DecodeError, Reader, Tag, WireType, write};
+use super::message::{DescriptorMessage, Lengths};
+use crate::wire::{WireError, Reader, Tag, WireType, write};
 
 /// The kinds of fields that descriptor.proto and plugin.proto use. `V` is the type of the struct
 /// member.
@@ -10,7 +10,7 @@ pub(crate) trait Codec<V> {
     fn write(number: u32, value: &V, lengths: &mut Lengths, out: &mut Vec<u8>);
     /// Merges the value of `tag`; false means that the wire type does not fit and nothing was
     /// read, so that the field is kept as an unknown one.
-    fn merge(tag: Tag, value: &mut V, reader: &mut Reader<'_>) -> Result<bool, DecodeError>;
+    fn merge(tag: Tag, value: &mut V, reader: &mut Reader<'_>) -> Result<bool, WireError>;
 }
 
 /// Conversion between a scalar and its varint.
@@ -58,17 +58,17 @@ impl Varint for i64 {
 
 /// Bytes that may have to be text.
 pub(crate) trait Text: AsRef<[u8]> + Sized {
-    fn read(number: u32, reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
+    fn read(number: u32, reader: &mut Reader<'_>) -> Result<Self, WireError>;
 }
 
 impl Text for String {
-    fn read(number: u32, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(number: u32, reader: &mut Reader<'_>) -> Result<Self, WireError> {
         reader.string(number).map(str::to_owned)
     }
 }
 
 impl Text for Vec<u8> {
-    fn read(_: u32, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(_: u32, reader: &mut Reader<'_>) -> Result<Self, WireError> {
         reader.bytes().map(<[u8]>::to_vec)
     }
 }
@@ -86,7 +86,7 @@ impl<T: Text> Codec<Option<T>> for text {
             write::len_field(number, text.as_ref(), out);
         }
     }
-    fn merge(tag: Tag, value: &mut Option<T>, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    fn merge(tag: Tag, value: &mut Option<T>, reader: &mut Reader<'_>) -> Result<bool, WireError> {
         if tag.wire_type != WireType::Len {
             return Ok(false);
         }
@@ -108,7 +108,7 @@ impl Codec<Vec<String>> for repeated_text {
             write::len_field(number, text.as_bytes(), out);
         }
     }
-    fn merge(tag: Tag, value: &mut Vec<String>, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    fn merge(tag: Tag, value: &mut Vec<String>, reader: &mut Reader<'_>) -> Result<bool, WireError> {
         if tag.wire_type != WireType::Len {
             return Ok(false);
         }
@@ -130,7 +130,7 @@ impl<T: Varint> Codec<Option<T>> for varint {
             write::varint_field(number, value.to_varint(), out);
         }
     }
-    fn merge(tag: Tag, value: &mut Option<T>, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    fn merge(tag: Tag, value: &mut Option<T>, reader: &mut Reader<'_>) -> Result<bool, WireError> {
         if tag.wire_type != WireType::Varint {
             return Ok(false);
         }
@@ -152,7 +152,7 @@ impl<T: Varint> Codec<Vec<T>> for repeated_varint {
             write::varint_field(number, value.to_varint(), out);
         }
     }
-    fn merge(tag: Tag, value: &mut Vec<T>, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    fn merge(tag: Tag, value: &mut Vec<T>, reader: &mut Reader<'_>) -> Result<bool, WireError> {
         merge_repeated(tag, value, reader)
     }
 }
@@ -175,7 +175,7 @@ impl<T: Varint> Codec<Vec<T>> for packed_varint {
             write::varint(value.to_varint(), out);
         }
     }
-    fn merge(tag: Tag, value: &mut Vec<T>, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    fn merge(tag: Tag, value: &mut Vec<T>, reader: &mut Reader<'_>) -> Result<bool, WireError> {
         merge_repeated(tag, value, reader)
     }
 }
@@ -193,7 +193,7 @@ impl Codec<Option<f64>> for double {
             write::fixed64_field(number, value.to_bits(), out);
         }
     }
-    fn merge(tag: Tag, value: &mut Option<f64>, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    fn merge(tag: Tag, value: &mut Option<f64>, reader: &mut Reader<'_>) -> Result<bool, WireError> {
         if tag.wire_type != WireType::I64 {
             return Ok(false);
         }
@@ -206,7 +206,7 @@ impl Codec<Option<f64>> for double {
 #[allow(non_camel_case_types)]
 pub(crate) enum message {}
 
-impl<M: Message> Codec<Option<Box<M>>> for message {
+impl<M: DescriptorMessage> Codec<Option<Box<M>>> for message {
     fn measure(number: u32, value: &Option<Box<M>>, lengths: &mut Lengths) -> usize {
         value.as_ref().map_or(0, |message| len_field_len(number, lengths.measure(&**message)))
     }
@@ -215,7 +215,7 @@ impl<M: Message> Codec<Option<Box<M>>> for message {
             write_message(number, &**message, lengths, out);
         }
     }
-    fn merge(tag: Tag, value: &mut Option<Box<M>>, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    fn merge(tag: Tag, value: &mut Option<Box<M>>, reader: &mut Reader<'_>) -> Result<bool, WireError> {
         if tag.wire_type != WireType::Len {
             return Ok(false);
         }
@@ -228,7 +228,7 @@ impl<M: Message> Codec<Option<Box<M>>> for message {
 #[allow(non_camel_case_types)]
 pub(crate) enum repeated_message {}
 
-impl<M: Message> Codec<Vec<M>> for repeated_message {
+impl<M: DescriptorMessage> Codec<Vec<M>> for repeated_message {
     fn measure(number: u32, value: &Vec<M>, lengths: &mut Lengths) -> usize {
         value.iter().map(|message| len_field_len(number, lengths.measure(message))).sum()
     }
@@ -237,7 +237,7 @@ impl<M: Message> Codec<Vec<M>> for repeated_message {
             write_message(number, message, lengths, out);
         }
     }
-    fn merge(tag: Tag, value: &mut Vec<M>, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    fn merge(tag: Tag, value: &mut Vec<M>, reader: &mut Reader<'_>) -> Result<bool, WireError> {
         if tag.wire_type != WireType::Len {
             return Ok(false);
         }
@@ -256,7 +256,7 @@ fn packed_len<T: Varint>(values: &[T]) -> usize {
     values.iter().map(|value| write::varint_len(value.to_varint())).sum()
 }
 
-fn write_message<M: Message>(number: u32, message: &M, lengths: &mut Lengths, out: &mut Vec<u8>) {
+fn write_message<M: DescriptorMessage>(number: u32, message: &M, lengths: &mut Lengths, out: &mut Vec<u8>) {
     write::tag(number, WireType::Len, out);
     write::varint(u64::from(lengths.take()), out);
     message.write(lengths, out);
@@ -267,7 +267,7 @@ fn merge_repeated<T: Varint>(
     tag: Tag,
     value: &mut Vec<T>,
     reader: &mut Reader<'_>,
-) -> Result<bool, DecodeError> {
+) -> Result<bool, WireError> {
     match tag.wire_type {
         WireType::Varint => value.push(T::from_varint(reader.varint()?)),
         WireType::Len => {
@@ -298,22 +298,22 @@ macro_rules! messages {
             pub unknown_fields: $crate::UnknownFields,
         }
 
-        impl $crate::Message for $name {
+        impl $crate::descriptor::DescriptorMessage for $name {
             #[allow(unused_variables)] // A message without fields uses none of them.
-            fn measure(&self, lengths: &mut $crate::Lengths) -> usize {
+            fn measure(&self, lengths: &mut $crate::descriptor::Lengths) -> usize {
                 0 $( + <$crate::descriptor::codec::$kind as $crate::descriptor::codec::Codec<$type>>::measure(
                         $number, &self.$field, lengths) )*
                     + self.unknown_fields.as_bytes().len()
             }
 
             #[allow(unused_variables)]
-            fn write(&self, lengths: &mut $crate::Lengths, out: &mut Vec<u8>) {
+            fn write(&self, lengths: &mut $crate::descriptor::Lengths, out: &mut Vec<u8>) {
                 $( <$crate::descriptor::codec::$kind as $crate::descriptor::codec::Codec<$type>>::write(
                         $number, &self.$field, lengths, out); )*
                 out.extend_from_slice(self.unknown_fields.as_bytes());
             }
 
-            fn merge_from(&mut self, reader: &mut $crate::wire::Reader<'_>) -> Result<(), $crate::DecodeError> {
+            fn merge_from(&mut self, reader: &mut $crate::wire::Reader<'_>) -> Result<(), $crate::wire::WireError> {
                 loop {
                     let start = reader.position();
                     let Some(tag) = reader.tag()? else { return Ok(()) };

@@ -1,13 +1,22 @@
 //! Reading a pool.
 
+use alloc::borrow::Cow;
+
 use super::symbols::SymbolId;
 use super::table::{Enum, EnumValue, Field, File, Message, Target};
 use super::{DescriptorPool, EnumId, FieldId, FileId, MessageId};
 use crate::descriptor::{
-    Edition, EnumType, FeatureSupport, FieldPresence, Label, MessageEncoding, RepeatedFieldEncoding, Type,
+    DescriptorProto, Edition, EnumDescriptorProto, EnumType, EnumValueDescriptorProto, FeatureSupport,
+    FieldDescriptorProto, FieldPresence, FileDescriptorProto, Label, Location, MessageEncoding, RepeatedFieldEncoding,
+    Type,
 };
+use crate::names::json_name;
+use crate::table::DefaultValue;
 use crate::pool::Features;
 use crate::wire::WireType;
+
+/// The extension `pb.enumvalue.json` of `EnumValueOptions`.
+const ENUM_VALUE_JSON: u32 = 998;
 
 /// A file of a pool.
 #[derive(Clone, Copy, Debug)]
@@ -185,6 +194,25 @@ impl<'p> FileView<'p> {
         (0..self.tables().fields.len() as u32).map(move |index| pool.field_by_id(FieldId { file, index }))
     }
 
+    /// All enums of the file.
+    pub fn enums(&self) -> impl Iterator<Item = EnumView<'p>> + use<'p> {
+        let (pool, file) = (self.pool, self.id);
+        (0..self.tables().enums.len() as u32).map(move |index| EnumView { pool, id: EnumId { file, index } })
+    }
+
+    /// The descriptor, with options and comments; kept only by pools that were made by
+    /// [`DescriptorPool::from_file_descriptor_set`].
+    pub fn proto(&self) -> Option<&'p FileDescriptorProto> {
+        self.pool.protos.get(self.id.index()).map(|proto| &**proto)
+    }
+
+    /// The comments and the place of the element at a descriptor path, if the descriptor has
+    /// source info.
+    pub fn location(&self, path: &[i32]) -> Option<&'p Location> {
+        let info = self.proto()?.source_code_info.as_deref()?;
+        info.location.iter().find(|location| location.path == path)
+    }
+
     /// Input and output of every method, in the order of declaration.
     pub fn methods(
         &self,
@@ -240,6 +268,48 @@ impl<'p> MessageView<'p> {
     pub fn parent(&self) -> Option<Self> {
         let index = self.entry().parent?;
         Some(Self { pool: self.pool, id: MessageId { file: self.id.file, index } })
+    }
+
+    /// The descriptor; see [`FileView::proto`].
+    pub fn proto(&self) -> Option<&'p DescriptorProto> {
+        let entry = self.entry();
+        match self.parent() {
+            Some(parent) => parent.proto()?.nested_type.get(entry.index as usize),
+            None => self.file().proto()?.message_type.get(entry.index as usize),
+        }
+    }
+
+    /// The path of the descriptor in its file, as source info has it.
+    pub fn path(&self) -> Vec<i32> {
+        let (mut path, step) = match self.parent() {
+            Some(parent) => (parent.path(), 3),
+            None => (Vec::new(), 4),
+        };
+        path.extend([step, self.entry().index as i32]);
+        path
+    }
+
+    /// The ranges of extension numbers, first and last.
+    pub fn extension_ranges(&self) -> impl Iterator<Item = (u32, u32)> + use<'p> {
+        self.entry().extension_ranges.iter().map(|range| (range.start as u32, range.end as u32 - 1))
+    }
+
+    /// The reserved field names.
+    pub fn reserved_names(&self) -> impl Iterator<Item = &'p str> + use<'p> {
+        let tables = self.pool.tables(self.id.file);
+        self.entry().reserved_names.iter().map(|&name| tables.text(name))
+    }
+
+    /// The enums that are declared inside this message.
+    pub fn declared_enums(&self) -> impl Iterator<Item = EnumView<'p>> + use<'p> {
+        let (pool, file) = (self.pool, self.id.file);
+        self.entry().members.enums.clone().map(move |index| EnumView { pool, id: EnumId { file, index } })
+    }
+
+    /// The messages that are declared inside this message.
+    pub fn declared_messages(&self) -> impl Iterator<Item = MessageView<'p>> + use<'p> {
+        let (pool, file) = (self.pool, self.id.file);
+        self.entry().members.messages.clone().map(move |index| pool.message_by_id(MessageId { file, index }))
     }
 
     /// True for the entry of a map field.
@@ -302,6 +372,36 @@ impl<'p> MessageView<'p> {
 }
 
 impl<'p> EnumView<'p> {
+    /// The id within the pool.
+    pub fn id(&self) -> EnumId {
+        self.id
+    }
+
+    /// The enclosing message.
+    pub fn parent(&self) -> Option<MessageView<'p>> {
+        let index = self.entry().parent?;
+        Some(self.pool.message_by_id(MessageId { file: self.id.file, index }))
+    }
+
+    /// The descriptor; see [`FileView::proto`].
+    pub fn proto(&self) -> Option<&'p EnumDescriptorProto> {
+        let entry = self.entry();
+        match self.parent() {
+            Some(parent) => parent.proto()?.enum_type.get(entry.index as usize),
+            None => self.file().proto()?.enum_type.get(entry.index as usize),
+        }
+    }
+
+    /// The path of the descriptor in its file, as source info has it.
+    pub fn path(&self) -> Vec<i32> {
+        let (mut path, step) = match self.parent() {
+            Some(parent) => (parent.path(), 4),
+            None => (Vec::new(), 5),
+        };
+        path.extend([step, self.entry().index as i32]);
+        path
+    }
+
     fn entry(&self) -> &'p Enum {
         &self.pool.tables(self.id.file).enums[self.id.index as usize]
     }
@@ -367,6 +467,35 @@ impl<'p> ValueView<'p> {
     /// The number.
     pub fn number(&self) -> i32 {
         self.entry().number
+    }
+
+    /// The descriptor; see [`FileView::proto`].
+    pub fn proto(&self) -> Option<&'p EnumValueDescriptorProto> {
+        let entry = self.entry();
+        let id = EnumId { file: self.file, index: entry.parent };
+        EnumView { pool: self.pool, id }.proto()?.value.get(entry.index as usize)
+    }
+
+    /// The string that JSON has for the value by `(pb.enumvalue.json).string`, if it has one.
+    pub fn json_name(&self) -> Option<String> {
+        let options = self.proto()?.options.as_deref()?;
+        let mut reader = options.unknown_fields.reader();
+        let mut found = None;
+        while let Ok(Some(tag)) = reader.tag() {
+            if (tag.number, tag.wire_type) != (ENUM_VALUE_JSON, WireType::Len) {
+                reader.skip(tag).ok()?;
+                continue;
+            }
+            let mut json = reader.message().ok()?;
+            while let Ok(Some(tag)) = json.tag() {
+                if (tag.number, tag.wire_type) == (1, WireType::Len) {
+                    found = Some(json.string(1).ok()?.to_owned());
+                } else {
+                    json.skip(tag).ok()?;
+                }
+            }
+        }
+        found
     }
 
     /// True if fields with an option of this value are to be redacted.
@@ -546,6 +675,43 @@ impl<'p> FieldView<'p> {
             && self.name() == message.name().to_ascii_lowercase()
             && message.id().file == self.id.file
             && message.parent().map(|m| m.id()) == self.extension_scope().map(|m| m.id())
+    }
+
+    /// The descriptor; see [`FileView::proto`].
+    pub fn proto(&self) -> Option<&'p FieldDescriptorProto> {
+        let entry = self.entry();
+        let index = entry.index as usize;
+        match (self.extension_scope(), entry.is_extension) {
+            (Some(parent), false) => parent.proto()?.field.get(index),
+            (Some(parent), true) => parent.proto()?.extension.get(index),
+            (None, _) => self.file().proto()?.extension.get(index),
+        }
+    }
+
+    /// The path of the descriptor in its file, as source info has it.
+    pub fn path(&self) -> Vec<i32> {
+        let entry = self.entry();
+        let (mut path, step) = match (self.extension_scope(), entry.is_extension) {
+            (Some(parent), false) => (parent.path(), 2),
+            (Some(parent), true) => (parent.path(), 6),
+            (None, _) => (Vec::new(), 7),
+        };
+        path.extend([step, entry.index as i32]);
+        path
+    }
+
+    /// The name in ProtoJSON.
+    pub fn json_name(&self) -> Cow<'p, str> {
+        match self.proto().and_then(|proto| proto.json_name.as_deref()) {
+            Some(name) => name.into(),
+            None => json_name(self.name()).into(),
+        }
+    }
+
+    /// The default that the schema gives.
+    pub fn default_value(&self) -> DefaultValue {
+        let text = self.proto().and_then(|proto| proto.default_value.as_deref());
+        text.and_then(|text| DefaultValue::parse(&self.kind(), text)).unwrap_or(DefaultValue::None)
     }
 
     /// The features of the field.

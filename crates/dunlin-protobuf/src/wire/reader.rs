@@ -1,4 +1,4 @@
-use super::{DecodeError, MAX_DEPTH, MAX_FIELD_NUMBER, Tag, WireType};
+use super::{WireError, MAX_DEPTH, MAX_FIELD_NUMBER, Tag, WireType};
 
 /// Reads fields from a slice, borrowing what is length-delimited.
 ///
@@ -10,7 +10,7 @@ use super::{DecodeError, MAX_DEPTH, MAX_FIELD_NUMBER, Tag, WireType};
 /// assert_eq!((tag.number, tag.wire_type), (1, WireType::Len));
 /// assert_eq!(reader.bytes()?, b"hi");
 /// assert!(reader.tag()?.is_none());
-/// # Ok::<(), dunlin_protobuf::DecodeError>(())
+/// # Ok::<(), dunlin_protobuf::WireError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next tag, or `None` at the end of the message.
-    pub fn tag(&mut self) -> Result<Option<Tag>, DecodeError> {
+    pub fn tag(&mut self) -> Result<Option<Tag>, WireError> {
         if self.pos == self.buf.len() {
             return Ok(None);
         }
@@ -56,9 +56,9 @@ impl<'a> Reader<'a> {
         let value = self.varint()?;
         // A tag is a 32-bit varint: five bytes at most, padded or not.
         if self.pos - start > 5 || value > u64::from(u32::MAX) {
-            return Err(DecodeError::VarintTooLong { offset: self.base + start });
+            return Err(WireError::VarintTooLong { offset: self.base + start });
         }
-        let invalid = DecodeError::InvalidTag { value, offset: self.base + start };
+        let invalid = WireError::InvalidTag { value, offset: self.base + start };
         let number = (value >> 3) as u32;
         let Some(wire_type) = WireType::from_bits(value as u32) else { return Err(invalid) };
         if number == 0 || number > MAX_FIELD_NUMBER {
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
 
     /// A varint of up to ten bytes.
     #[inline]
-    pub fn varint(&mut self) -> Result<u64, DecodeError> {
+    pub fn varint(&mut self) -> Result<u64, WireError> {
         match self.buf.get(self.pos) {
             Some(&byte) if byte < 0x80 => {
                 self.pos += 1;
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn varint_slow(&mut self) -> Result<u64, DecodeError> {
+    fn varint_slow(&mut self) -> Result<u64, WireError> {
         let start = self.pos;
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
@@ -92,38 +92,38 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        Err(DecodeError::VarintTooLong { offset: self.base + start })
+        Err(WireError::VarintTooLong { offset: self.base + start })
     }
 
     /// Four little-endian bytes.
-    pub fn fixed32(&mut self) -> Result<u32, DecodeError> {
+    pub fn fixed32(&mut self) -> Result<u32, WireError> {
         let bytes = self.take(4)?;
         Ok(u32::from_le_bytes(bytes.try_into().expect("take(4) gives four bytes")))
     }
 
     /// Eight little-endian bytes.
-    pub fn fixed64(&mut self) -> Result<u64, DecodeError> {
+    pub fn fixed64(&mut self) -> Result<u64, WireError> {
         let bytes = self.take(8)?;
         Ok(u64::from_le_bytes(bytes.try_into().expect("take(8) gives eight bytes")))
     }
 
     /// The bytes of a length-delimited field.
-    pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+    pub fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         let start = self.pos;
         let len = self.varint()?;
         if len > i32::MAX as u64 {
-            return Err(DecodeError::VarintTooLong { offset: self.base + start });
+            return Err(WireError::VarintTooLong { offset: self.base + start });
         }
         self.take(len as usize)
     }
 
     /// The text of a length-delimited field `number`.
-    pub fn string(&mut self, number: u32) -> Result<&'a str, DecodeError> {
-        core::str::from_utf8(self.bytes()?).map_err(|_| DecodeError::InvalidUtf8 { number })
+    pub fn string(&mut self, number: u32) -> Result<&'a str, WireError> {
+        core::str::from_utf8(self.bytes()?).map_err(|_| WireError::InvalidUtf8 { number })
     }
 
     /// A reader over the message in a length-delimited field, one level deeper.
-    pub fn message(&mut self) -> Result<Reader<'a>, DecodeError> {
+    pub fn message(&mut self) -> Result<Reader<'a>, WireError> {
         let depth = self.deeper()?;
         let buf = self.bytes()?;
         Ok(Reader { buf, pos: 0, base: self.offset() - buf.len(), depth })
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
 
     /// A reader over the body of group `number`, whose start tag has just been read; the end tag
     /// is consumed.
-    pub fn group(&mut self, number: u32) -> Result<Reader<'a>, DecodeError> {
+    pub fn group(&mut self, number: u32) -> Result<Reader<'a>, WireError> {
         let depth = self.deeper()?;
         let start = self.pos;
         loop {
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
             let Some(tag) = self.tag()? else { return Err(self.truncated()) };
             if tag.wire_type == WireType::EndGroup {
                 if tag.number != number {
-                    return Err(DecodeError::UnmatchedEndGroup { number: tag.number, offset: self.offset() });
+                    return Err(WireError::UnmatchedEndGroup { number: tag.number, offset: self.offset() });
                 }
                 return Ok(Reader { buf: &self.buf[start..end], pos: 0, base: self.base + start, depth });
             }
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips the value of a field whose tag has just been read.
-    pub fn skip(&mut self, tag: Tag) -> Result<(), DecodeError> {
+    pub fn skip(&mut self, tag: Tag) -> Result<(), WireError> {
         match tag.wire_type {
             WireType::Varint => self.varint().map(drop),
             WireType::I64 => self.take(8).map(drop),
@@ -156,20 +156,20 @@ impl<'a> Reader<'a> {
             WireType::I32 => self.take(4).map(drop),
             WireType::StartGroup => self.skip_group(tag.number),
             WireType::EndGroup => {
-                Err(DecodeError::UnmatchedEndGroup { number: tag.number, offset: self.offset() })
+                Err(WireError::UnmatchedEndGroup { number: tag.number, offset: self.offset() })
             }
         }
     }
 
     // Iterative: the open groups are a stack on the heap, so that depth costs no call frames.
-    fn skip_group(&mut self, number: u32) -> Result<(), DecodeError> {
+    fn skip_group(&mut self, number: u32) -> Result<(), WireError> {
         let mut open = vec![number];
         while let Some(&innermost) = open.last() {
             let Some(tag) = self.tag()? else { return Err(self.truncated()) };
             match tag.wire_type {
                 WireType::StartGroup => {
                     if open.len() as u32 >= self.depth {
-                        return Err(DecodeError::TooDeep { limit: MAX_DEPTH });
+                        return Err(WireError::TooDeep { limit: MAX_DEPTH });
                     }
                     open.push(tag.number);
                 }
@@ -182,21 +182,21 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn deeper(&self) -> Result<u32, DecodeError> {
-        self.depth.checked_sub(1).ok_or(DecodeError::TooDeep { limit: MAX_DEPTH })
+    fn deeper(&self) -> Result<u32, WireError> {
+        self.depth.checked_sub(1).ok_or(WireError::TooDeep { limit: MAX_DEPTH })
     }
 
-    fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], WireError> {
         let rest = &self.buf[self.pos..];
         if len > rest.len() {
-            return Err(DecodeError::Truncated { offset: self.base + self.buf.len() });
+            return Err(WireError::Truncated { offset: self.base + self.buf.len() });
         }
         self.pos += len;
         Ok(&rest[..len])
     }
 
-    fn truncated(&self) -> DecodeError {
-        DecodeError::Truncated { offset: self.base + self.buf.len() }
+    fn truncated(&self) -> WireError {
+        WireError::Truncated { offset: self.base + self.buf.len() }
     }
 }
 
@@ -209,15 +209,15 @@ mod tests {
         for (bytes, want) in [
             (&[0x08u8][..], Ok(Some(Tag { number: 1, wire_type: WireType::Varint }))),
             (&[], Ok(None)),
-            (&[0x00], Err(DecodeError::InvalidTag { value: 0, offset: 0 })), // field number 0
-            (&[0x0e], Err(DecodeError::InvalidTag { value: 0x0e, offset: 0 })), // wire type 6
+            (&[0x00], Err(WireError::InvalidTag { value: 0, offset: 0 })), // field number 0
+            (&[0x0e], Err(WireError::InvalidTag { value: 0x0e, offset: 0 })), // wire type 6
             (
                 &[0xfa, 0xff, 0xff, 0xff, 0x0f],
                 Ok(Some(Tag { number: MAX_FIELD_NUMBER, wire_type: WireType::Len })),
             ),
             // six bytes, zero padded
-            (&[0x88, 0x80, 0x80, 0x80, 0x80, 0x00], Err(DecodeError::VarintTooLong { offset: 0 })),
-            (&[0x80], Err(DecodeError::Truncated { offset: 1 })),
+            (&[0x88, 0x80, 0x80, 0x80, 0x80, 0x00], Err(WireError::VarintTooLong { offset: 0 })),
+            (&[0x80], Err(WireError::Truncated { offset: 1 })),
         ] {
             assert_eq!(Reader::new(bytes).tag(), want, "{bytes:x?}");
         }
@@ -227,7 +227,7 @@ mod tests {
     fn a_varint_has_at_most_ten_bytes() {
         let mut long = [0xffu8; 11];
         long[10] = 0;
-        assert_eq!(Reader::new(&long).varint(), Err(DecodeError::VarintTooLong { offset: 0 }));
+        assert_eq!(Reader::new(&long).varint(), Err(WireError::VarintTooLong { offset: 0 }));
         long[9] = 1;
         assert_eq!(Reader::new(&long).varint(), Ok(u64::MAX));
     }
@@ -237,7 +237,7 @@ mod tests {
         let deep: Vec<u8> = core::iter::repeat_n(0x0b, 5_000).collect();
         let mut reader = Reader::new(&deep);
         let tag = reader.tag().unwrap().unwrap();
-        assert_eq!(reader.skip(tag), Err(DecodeError::TooDeep { limit: MAX_DEPTH }));
+        assert_eq!(reader.skip(tag), Err(WireError::TooDeep { limit: MAX_DEPTH }));
     }
 
     #[test]
@@ -250,6 +250,6 @@ mod tests {
         assert_eq!(reader.tag().unwrap().unwrap().number, 3);
         let mut other = Reader::new(&[0x0b, 0x14]);
         let tag = other.tag().unwrap().unwrap();
-        assert_eq!(other.skip(tag), Err(DecodeError::UnmatchedEndGroup { number: 2, offset: 2 }));
+        assert_eq!(other.skip(tag), Err(WireError::UnmatchedEndGroup { number: 2, offset: 2 }));
     }
 }

@@ -12,6 +12,19 @@ pub fn varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
+/// Writes a varint to the start of `out`, which must have room; gives its length.
+#[inline]
+pub(crate) fn varint_to(out: &mut [u8], mut value: u64) -> usize {
+    let mut len = 0;
+    while value >= 0x80 {
+        out[len] = value as u8 | 0x80;
+        value >>= 7;
+        len += 1;
+    }
+    out[len] = value as u8;
+    len + 1
+}
+
 /// Appends a tag.
 #[inline]
 pub fn tag(number: u32, wire_type: WireType, out: &mut Vec<u8>) {

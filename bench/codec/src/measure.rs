@@ -1,0 +1,124 @@
+//! Interleaved rounds and their table.
+
+use std::time::{Duration, Instant};
+
+use crate::case::Case;
+use crate::{PEERS, dunlin};
+
+/// How long a peer's turn lasts: long beside the clock's steps, short beside the machine's moods.
+const TURN: Duration = Duration::from_millis(3);
+
+/// The peers that ours is compared with on their own; `best` is the fastest of all.
+const RIVALS: [&str; 3] = ["best", crate::prost::PEER, crate::buffa::PEER];
+
+/// The cases that stand beside each other: one operation on one message.
+pub struct Row {
+    pub name: String,
+    pub cases: Vec<Case>,
+}
+
+/// The cases by message and operation, in the order in which these first appear.
+pub fn rows(cases: Vec<Case>) -> Vec<Row> {
+    let messages = first_appearances(&cases, |case| case.message);
+    let operations = ["decode", "decode_view", "encode", "encode_reuse", "json_encode", "json_decode"];
+    let mut rows: Vec<Row> = messages
+        .iter()
+        .flat_map(|message| operations.map(|operation| format!("{message}/{operation}")))
+        .map(|name| Row { name, cases: Vec::new() })
+        .collect();
+    for case in cases {
+        let name = format!("{}/{}", case.message, case.operation);
+        let row = rows.iter_mut().find(|row| row.name == name).expect("every operation is listed");
+        row.cases.push(case);
+    }
+    rows.retain(|row| !row.cases.is_empty());
+    rows
+}
+
+fn first_appearances(cases: &[Case], name: impl Fn(&Case) -> &'static str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for case in cases {
+        if !names.contains(&name(case)) {
+            names.push(name(case));
+        }
+    }
+    names
+}
+
+/// The head of a table: the row names' column, then these.
+pub fn title(columns: &[&str], width: usize) -> String {
+    columns.iter().fold(" ".repeat(26), |line, column| format!("{line}{column:>width$}"))
+}
+
+/// Prints the median time per operation in nanoseconds, and ours as a multiple of the others': the
+/// median and the quartiles of the rounds' ratios.
+pub fn times(cases: Vec<Case>, rounds: usize) {
+    let ours = cases.iter().any(|case| case.peer == dunlin::PEER);
+    println!("median nanoseconds per operation, {rounds} rounds");
+    let rivals = RIVALS.map(|rival| format!("{}/{rival}", dunlin::PEER));
+    let rivals = if ours { rivals.each_ref().map(String::as_str).to_vec() } else { Vec::new() };
+    println!("{}{}", title(&PEERS, 10), title(&rivals, 20).trim_start_matches(&" ".repeat(26)));
+    for mut row in rows(cases) {
+        let times = measure(&mut row.cases, rounds);
+        print!("{:26}", row.name);
+        let of = |peer: &str| Some(&times[row.cases.iter().position(|case| case.peer == peer)?]);
+        for peer in PEERS {
+            print!("{:>10}", of(peer).map_or("-".to_owned(), |times| format!("{:.0}", median(times))));
+        }
+        if let Some(ours) = of(dunlin::PEER) {
+            let others = row.cases.iter().zip(&times).filter(|(case, _)| case.peer != dunlin::PEER);
+            let best = others.map(|(_, times)| times).min_by(|a, b| median(a).total_cmp(&median(b)));
+            for rival in RIVALS {
+                let theirs = if rival == "best" { best } else { of(rival) };
+                print!("{:>20}", theirs.map_or("-".to_owned(), |theirs| ratio(ours, theirs)));
+            }
+        }
+        println!();
+    }
+}
+
+/// The times of each case, one per round.
+fn measure(cases: &mut [Case], rounds: usize) -> Vec<Vec<f64>> {
+    let iterations: Vec<u64> = cases.iter_mut().map(calibrate).collect();
+    let mut times = vec![Vec::with_capacity(rounds); cases.len()];
+    for round in 0..rounds {
+        for turn in 0..cases.len() {
+            // Each round another one begins, so that none always follows the same.
+            let peer = (round + turn) % cases.len();
+            let start = Instant::now();
+            (cases[peer].run)(iterations[peer]);
+            times[peer].push(start.elapsed().as_nanos() as f64 / iterations[peer] as f64);
+        }
+    }
+    times
+}
+
+/// How often the operation fits in a turn. It has run warm by then.
+fn calibrate(case: &mut Case) -> u64 {
+    let mut iterations = 1;
+    loop {
+        let start = Instant::now();
+        (case.run)(iterations);
+        let elapsed = start.elapsed();
+        if elapsed >= TURN / 2 {
+            let fitting = iterations as f64 * TURN.as_secs_f64() / elapsed.as_secs_f64();
+            return (fitting as u64).max(1);
+        }
+        iterations *= 2;
+    }
+}
+
+fn ratio(ours: &[f64], theirs: &[f64]) -> String {
+    let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+    format!("{:.2} ({:.2}-{:.2})", median(&ratios), quantile(&ratios, 0.25), quantile(&ratios, 0.75))
+}
+
+fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[((sorted.len() - 1) as f64 * part).round() as usize]
+}

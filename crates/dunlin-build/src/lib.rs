@@ -1,0 +1,256 @@
+//! `.proto` files to Rust, from a build script, with nothing but cargo.
+//!
+//! ```no_run
+//! // build.rs
+//! fn main() {
+//!     dunlin_build::compile("proto/shop.proto");
+//! }
+//! ```
+//!
+//! ```ignore
+//! // src/main.rs
+//! include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+//!
+//! let order = shop::v1::Order { id: "42".into(), ..Default::default() };
+//! ```
+//!
+//! [`Builder`] has what the one call does not: import folders, several files, options of the
+//! generator. This crate is a thin face of `dunlin-compiler` and `dunlin-codegen`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use dunlin_codegen::rust::{Options, generate};
+use dunlin_compiler::loader::{IncludePaths, VirtualPath};
+use dunlin_compiler::render::Color;
+use dunlin_compiler::{Compiler, DescriptorOptions, Diagnostics, wellknown};
+use dunlin_protobuf::descriptor::DescriptorMessage;
+use dunlin_protobuf::dynamic::DynamicPool;
+
+/// Compiles a file and what it imports to `OUT_DIR`; ends the build script with a message if
+/// something is wrong with it.
+///
+/// Imports are searched from the folder that the file's package lies in: `proto/shop/v1/a.proto`
+/// of package `shop.v1` is `shop/v1/a.proto` below `proto`.
+///
+/// # Panics
+/// When the file has faults; the message shows all of them.
+pub fn compile(file: impl AsRef<Path>) {
+    if let Err(error) = Builder::new().file(file).compile() {
+        // A build script has no better way to fail.
+        panic!("\n{error}");
+    }
+}
+
+/// Why nothing was generated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Faults in the schema.
+    #[error("{}", rendered(.0))]
+    Schema(Diagnostics),
+    /// A file that lies below none of the import folders.
+    #[error("{path} lies below none of the import folders {folders}; name one with Builder::include")]
+    Outside {
+        /// The file.
+        path: String,
+        /// The folders.
+        folders: String,
+    },
+    /// The descriptors could not be linked again.
+    #[error(transparent)]
+    Pool(#[from] dunlin_protobuf::pool::PoolErrors),
+    /// There is no place to write to.
+    #[error("OUT_DIR is not set; outside build scripts, name a folder with Builder::out_dir")]
+    NoOutDir,
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+fn rendered(diagnostics: &Diagnostics) -> impl fmt::Display {
+    let parts: Vec<_> = diagnostics.items.iter().map(|item| diagnostics.render(item, Color::Never)).collect();
+    parts.join("\n")
+}
+
+/// What to compile, and how.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Builder {
+    files: Vec<PathBuf>,
+    includes: Vec<PathBuf>,
+    out_dir: Option<PathBuf>,
+    options: Options,
+    extern_well_known: Option<bool>,
+    descriptor_set: Option<String>,
+}
+
+impl Builder {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Compiles `file` too.
+    pub fn file(mut self, file: impl AsRef<Path>) -> Self {
+        self.files.push(file.as_ref().to_owned());
+        self
+    }
+
+    /// Compiles these files too.
+    pub fn files(mut self, files: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
+        self.files.extend(files.into_iter().map(|file| file.as_ref().to_owned()));
+        self
+    }
+
+    /// Searches imports in `folder`, after the folders before it.
+    pub fn include(mut self, folder: impl AsRef<Path>) -> Self {
+        self.includes.push(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Writes to this folder instead of `OUT_DIR`.
+    pub fn out_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.out_dir = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Changes the options of the generator.
+    pub fn options(mut self, change: impl FnOnce(Options) -> Options) -> Self {
+        self.options = change(self.options);
+        self
+    }
+
+    /// Whether the well-known types are those of the runtime (the default) or generated too.
+    pub fn runtime_well_known_types(mut self, yes: bool) -> Self {
+        self.extern_well_known = Some(yes);
+        self
+    }
+
+    /// Writes the descriptors of everything that was compiled to a file of this name, beside the
+    /// generated ones.
+    pub fn descriptor_set(mut self, name: impl Into<String>) -> Self {
+        self.descriptor_set = Some(name.into());
+        self
+    }
+
+    /// Compiles, generates and writes; tells cargo which files to watch.
+    ///
+    /// # Errors
+    /// Faults in the schema, all at once; files that cannot be read or written.
+    pub fn compile(mut self) -> Result<(), Error> {
+        if self.extern_well_known != Some(false) {
+            let path = format!("{}::wkt", self.options.runtime_path());
+            self.options = self.options.extern_path(".google.protobuf", path);
+        }
+        let mut includes = IncludePaths::new();
+        let mut folders: Vec<PathBuf> = self.includes.clone();
+        for file in &self.files {
+            if self.includes.is_empty() && file.exists() {
+                folders.push(root_of(file));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        folders.retain(|folder| seen.insert(folder.clone()));
+        for folder in &folders {
+            includes = includes.folder(folder.to_string_lossy());
+        }
+        let mut inputs = Vec::new();
+        for file in &self.files {
+            match includes.virtual_path(&file.to_string_lossy()) {
+                VirtualPath::Found(path) => inputs.push(path),
+                _ if wellknown::source(&file.to_string_lossy()).is_some() => {
+                    inputs.push(file.to_string_lossy().into_owned());
+                }
+                _ => {
+                    let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+                    return Err(Error::Outside { path: file.display().to_string(), folders: folders.join(", ") });
+                }
+            }
+        }
+        let compilation = Compiler::new(includes.clone()).compile(inputs).map_err(Error::Schema)?;
+        let mut generated = Vec::new();
+        for id in compilation.select(true) {
+            let path = compilation.file(id).path();
+            if let Some(disk) = includes.disk_path(path) {
+                println(format_args!("cargo::rerun-if-changed={}", disk.display()));
+            }
+            generated.push(path.to_owned());
+        }
+        let options = DescriptorOptions { include_imports: true, include_source_info: true, ..Default::default() };
+        let set = compilation.file_descriptor_set(options);
+        let encoded = self.descriptor_set.as_ref().map(|_| set.encode_to_vec());
+        let pool = DynamicPool::from_file_descriptor_set(set)?;
+        let out_dir = match self.out_dir {
+            Some(folder) => folder,
+            None => std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or(Error::NoOutDir)?,
+        };
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            |source| Error::Io { path, source }
+        };
+        std::fs::create_dir_all(&out_dir).map_err(io(&out_dir))?;
+        if let (Some(name), Some(encoded)) = (&self.descriptor_set, encoded) {
+            let path = out_dir.join(name);
+            std::fs::write(&path, encoded).map_err(io(&path))?;
+        }
+        for file in generate(&pool, &generated, &self.options) {
+            let path = out_dir.join(&file.name);
+            // Left alone where nothing changed, so that nothing is compiled again.
+            if std::fs::read_to_string(&path).is_ok_and(|old| old == file.content) {
+                continue;
+            }
+            std::fs::write(&path, file.content).map_err(io(&path))?;
+        }
+        Ok(())
+    }
+}
+
+// Standard output is how a build script talks to cargo.
+#[allow(clippy::print_stdout)]
+fn println(line: fmt::Arguments<'_>) {
+    if std::env::var_os("OUT_DIR").is_some() {
+        println!("{line}");
+    }
+}
+
+/// The folder that imports start from: where the folders named like the file's package end.
+fn root_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let package = text.lines().find_map(|line| {
+        let rest = line.trim().strip_prefix("package ")?;
+        Some(rest.split(';').next()?.trim().replace('.', "/"))
+    });
+    let below = package.and_then(|package| Some(folder.to_str()?.strip_suffix(&package)?.trim_end_matches('/').to_owned()));
+    match below {
+        Some(root) if root.is_empty() => ".".into(),
+        Some(root) => root.into(),
+        None => folder.to_owned(),
+    }
+}
+
+/// Generates the well-known types as the runtime has them.
+#[doc(hidden)]
+pub fn well_known(folder: impl AsRef<Path>) -> Result<(), Error> {
+    let own = ["google/protobuf/"];
+    Builder::new()
+        .files(wellknown::paths().filter(|path| {
+            own.iter().any(|prefix| path.starts_with(prefix))
+                && !LANGUAGE_FEATURES.iter().any(|name| path.ends_with(name))
+        }))
+        .out_dir(folder)
+        .options(|options| options.runtime("crate"))
+        .runtime_well_known_types(false)
+        .compile()
+}
+
+/// Well-known files that only tell generators of other languages something.
+const LANGUAGE_FEATURES: &[&str] =
+    &["_features.proto", "cpp_file_options.proto", "cpp_options.proto", "json_options.proto", "json_enumvalue_options.proto"];

@@ -1,0 +1,269 @@
+//! The less common roads of decoding: unknown fields, other encodings of known ones, maps, closed
+//! enums, ends of groups.
+
+use super::error::{in_field, in_named, in_tag};
+use super::primitive::{self, skip, take, varint};
+use super::{Cause, Context, DecodeError, Fault, merge_slot};
+use crate::message::Fields;
+use crate::slot::{EntrySlots, EnumList, Slot};
+use crate::table::{FieldTable, Kind, MessageTable, Shape, TableRef};
+use crate::wire::write;
+
+/// Where reading goes on.
+pub(crate) enum Next {
+    Field(usize),
+    EndOfGroup(usize),
+}
+
+/// A tag that is not the expected one of any field. `found` is the field with its number; `start`
+/// is where the tag starts, `pos` where it ends.
+#[inline(never)]
+#[allow(clippy::too_many_arguments)] // The state of the loop that it is a part of.
+pub(crate) fn merge_other<'a>(
+    message: &mut dyn Fields<'a>,
+    table: &MessageTable,
+    found: Option<usize>,
+    tag: u32,
+    buf: &'a [u8],
+    start: usize,
+    mut pos: usize,
+    group: u32,
+    cx: &mut Context<'_>,
+) -> Result<Next, DecodeError> {
+    if tag & 7 == 4 {
+        if tag >> 3 != group {
+            return Err(in_tag(Fault::UnmatchedEndGroup, start, table));
+        }
+        return Ok(Next::EndOfGroup(pos));
+    }
+    // Packed and expanded are read whatever the schema says.
+    if let Some(index) = found {
+        let field = &table.fields[index];
+        let packable = field.shape.is_list() && field.kind.is_packable();
+        if packable && (tag & 7 == 2 || tag & 7 == field.kind.wire_type() as u32) {
+            if table.wire[index].special {
+                pos = merge_special(message, table, index, tag, buf, start, pos, cx)?;
+            } else if let Err(cause) = merge_slot(message.slot(index), field.kind, tag, buf, &mut pos, cx) {
+                return Err(in_field(cause, pos, table, index));
+            }
+            return Ok(Next::Field(pos));
+        }
+    }
+    let name = found.map(|index| table.fields[index].name());
+    skip_value(tag, buf, &mut pos, cx).map_err(|cause| in_named(cause, pos, table, name))?;
+    if found.is_none()
+        && let Some(registry) = cx.registry
+    {
+        crate::extension::check(registry, table, tag, &buf[..pos], start, cx)
+            .map_err(|cause| in_named(cause, pos, table, None))?;
+    }
+    let field = &buf[start..pos];
+    cx.budget.memory(field.len()).map_err(|limit| in_named(limit.into(), pos, table, name))?;
+    message.unknown_fields_mut().extend_from_wire(field);
+    Ok(Next::Field(pos))
+}
+
+fn skip_value(tag: u32, buf: &[u8], pos: &mut usize, cx: &mut Context<'_>) -> Result<(), Cause> {
+    skip(tag, buf, pos, cx.budget.depth).map_err(|fault| match fault {
+        Fault::TooDeep => crate::LimitError::Depth { limit: cx.budget.limits.depth }.into(),
+        fault => fault.into(),
+    })
+}
+
+/// Fields whose value must be looked at before it is stored: maps and closed enums.
+#[inline(never)]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn merge_special<'a>(
+    message: &mut dyn Fields<'a>,
+    table: &MessageTable,
+    index: usize,
+    tag: u32,
+    buf: &'a [u8],
+    start: usize,
+    mut pos: usize,
+    cx: &mut Context<'_>,
+) -> Result<usize, DecodeError> {
+    let field = &table.fields[index];
+    let of = message.table();
+    let result = if field.shape == Shape::Map {
+        merge_map(message, &of, field, index, tag, buf, start, &mut pos, cx)
+    } else {
+        merge_enum(message, &of, field, index, tag, buf, &mut pos, cx)
+    };
+    match result {
+        Ok(()) => Ok(pos),
+        Err(cause) => Err(in_field(cause, pos, table, index)),
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn merge_map<'a>(
+    message: &mut dyn Fields<'a>,
+    of: &TableRef,
+    field: &FieldTable,
+    index: usize,
+    tag: u32,
+    buf: &'a [u8],
+    start: usize,
+    pos: &mut usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
+    let Slot::Map(map) = message.slot(index) else { unreachable!("a map field lends a map") };
+    let Some(entry) = field.message_table(of) else { unreachable!("a map field has an entry type") };
+    let mut from = start;
+    loop {
+        cx.budget.elements(1)?;
+        cx.budget.memory(map.size())?;
+        let end = primitive::end(buf, pos)?;
+        let mut result = Ok(true);
+        map.insert(&mut |slots| {
+            result = merge_entry(slots, &entry, &buf[..end], *pos, cx);
+            matches!(result, Ok(true))
+        });
+        *pos = end;
+        if !result? {
+            // The value is not one of a closed enum: the whole entry is unknown.
+            message.unknown_fields_mut().extend_from_wire(&buf[from..end]);
+            return Ok(());
+        }
+        from = end;
+        match primitive::next_is(buf, end, tag) {
+            Some(after) => *pos = after,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Reads key and value of an entry; false if the value is not one of its closed enum.
+fn merge_entry<'a>(
+    slots: &mut dyn EntrySlots<'a>,
+    entry: &TableRef,
+    buf: &'a [u8],
+    mut pos: usize,
+    cx: &mut Context<'_>,
+) -> Result<bool, Cause> {
+    cx.budget.enter()?;
+    let mut known = true;
+    while pos < buf.len() {
+        let tag = primitive::tag(buf, &mut pos)?;
+        let index = (tag >> 3).wrapping_sub(1) as usize;
+        match entry.wire.get(index) {
+            Some(expected) if expected.tag == tag => {
+                let slot = if index == 0 { slots.key() } else { slots.value() };
+                if expected.special {
+                    let number = varint(buf, &mut pos)? as i32;
+                    known = is_known(&entry.fields[index], entry, number);
+                    if known {
+                        set_enum(slot, number);
+                    }
+                } else {
+                    merge_slot(slot, expected.kind, tag, buf, &mut pos, cx)?;
+                }
+            }
+            // Unknown fields of an entry are dropped.
+            _ => skip_value(tag, buf, &mut pos, cx)?,
+        }
+    }
+    cx.budget.leave();
+    Ok(known)
+}
+
+fn is_known(field: &FieldTable, of: &TableRef, number: i32) -> bool {
+    field.enum_table(of).is_none_or(|e| !e.closed || e.by_number(number).is_some())
+}
+
+fn set_enum(slot: Slot<'_, '_>, number: i32) {
+    match slot {
+        Slot::I32(value) => *value = number,
+        Slot::OptI32(value) => *value = Some(number),
+        Slot::I32s(values) => values.push(number),
+        Slot::Enum(value) => {
+            value.set(number);
+        }
+        Slot::Enums(values) => {
+            values.push(number);
+        }
+        _ => unreachable!("an enum field lends an enum"),
+    }
+}
+
+/// A closed enum: numbers without a name go to the unknown fields.
+#[allow(clippy::too_many_arguments)]
+fn merge_enum<'a>(
+    message: &mut dyn Fields<'a>,
+    of: &TableRef,
+    field: &FieldTable,
+    index: usize,
+    tag: u32,
+    buf: &'a [u8],
+    pos: &mut usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
+    let mut one = |raw: u64| {
+        if is_known(field, of, raw as i32) {
+            set_enum(message.slot(index), raw as i32);
+        } else {
+            let mut unknown = [0; 16];
+            let len = write::varint_to(&mut unknown, u64::from(field.number) << 3);
+            let len = len + write::varint_to(&mut unknown[len..], raw as i32 as i64 as u64);
+            message.unknown_fields_mut().extend_from_wire(&unknown[..len]);
+        }
+    };
+    if tag & 7 != 2 {
+        if field.shape.is_list() {
+            cx.budget.elements(1)?;
+            cx.budget.memory(4)?;
+        }
+        one(varint(buf, pos)?);
+        return Ok(());
+    }
+    let run = take(buf, pos)?;
+    let count = primitive::count_varints(run);
+    cx.budget.elements(count)?;
+    // An unknown value is written with its tag.
+    cx.budget.memory(count.saturating_mul(16))?;
+    let mut at = 0;
+    while at < run.len() {
+        one(varint(run, &mut at)?);
+    }
+    Ok(())
+}
+
+/// The values of an open enum.
+#[inline(never)]
+pub(crate) fn read_enums(
+    values: &mut dyn EnumList,
+    tag: u32,
+    buf: &[u8],
+    pos: &mut usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
+    if tag & 7 != 2 {
+        cx.budget.elements(1)?;
+        cx.budget.memory(4)?;
+        values.push(varint(buf, pos)? as i32);
+        return Ok(());
+    }
+    let run = take(buf, pos)?;
+    let count = primitive::count_varints(run);
+    cx.budget.elements(count)?;
+    cx.budget.memory(count.saturating_mul(4))?;
+    values.reserve(count);
+    let mut at = 0;
+    while at < run.len() {
+        values.push(varint(run, &mut at)? as i32);
+    }
+    Ok(())
+}
+
+/// Reads one value behind its tag into a slot; for extensions, which are not fields of a table.
+pub(crate) fn merge_value<'a>(
+    slot: Slot<'_, 'a>,
+    kind: Kind,
+    tag: u32,
+    buf: &'a [u8],
+    pos: &mut usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
+    merge_slot(slot, kind, tag, buf, pos, cx)
+}

@@ -1,0 +1,204 @@
+//! Messages whose type is known only at run time.
+//!
+//! A [`DynamicPool`] turns the types of a [`DescriptorPool`] into tables; a [`DynamicMessage`] is
+//! a message of one of them.
+
+mod pool;
+mod storage;
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+pub use pool::DynamicPool;
+pub(crate) use pool::scalar_kind;
+pub(crate) use storage::Storage;
+pub use storage::{DynamicMap, MapKey};
+
+use crate::decode::{Context, merge};
+use crate::message::{Fields, Reflect};
+use crate::slot::{Part, Slot, SlotRef};
+use crate::table::{Shape, TableRef};
+use crate::{DecodeError, DecodeOptions, UnknownFields};
+
+/// A message whose type is known only at run time.
+///
+/// ```
+/// use dunlin_protobuf::descriptor::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
+/// use dunlin_protobuf::descriptor::{FileDescriptorSet, Label, Type};
+/// use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
+///
+/// let field = FieldDescriptorProto {
+///     name: Some("id".into()),
+///     number: Some(1),
+///     label: Some(Label::LABEL_OPTIONAL),
+///     r#type: Some(Type::TYPE_INT32),
+///     ..Default::default()
+/// };
+/// let order = DescriptorProto { name: Some("Order".into()), field: vec![field], ..Default::default() };
+/// let file = FileDescriptorProto {
+///     name: Some("shop.proto".into()),
+///     message_type: vec![order],
+///     ..Default::default()
+/// };
+/// let pool = DynamicPool::from_file_descriptor_set(FileDescriptorSet {
+///     file: vec![file],
+///     ..Default::default()
+/// })?;
+///
+/// let message = DynamicMessage::decode(pool.message("Order").unwrap(), &[0x08, 0x2a])?;
+/// assert_eq!(message.encode_to_vec(), [0x08, 0x2a]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DynamicMessage {
+    table: TableRef,
+    /// The fields that are set, by position in the table.
+    fields: Vec<(u32, Storage)>,
+    unknown: UnknownFields,
+}
+
+impl DynamicMessage {
+    /// An empty message.
+    pub fn new(table: TableRef) -> Self {
+        Self { table, fields: Vec::new(), unknown: UnknownFields::default() }
+    }
+
+    /// Reads a message that fills `bytes`.
+    ///
+    /// # Errors
+    /// As [`Message::decode`](crate::Message::decode).
+    pub fn decode(table: TableRef, bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_with(table, bytes, &DecodeOptions::new())
+    }
+
+    /// Reads a message that fills `bytes`.
+    ///
+    /// # Errors
+    /// As [`Message::decode`](crate::Message::decode).
+    pub fn decode_with(table: TableRef, bytes: &[u8], options: &DecodeOptions<'_>) -> Result<Self, DecodeError> {
+        let mut message = Self::new(table);
+        options.merge_into(&mut message, bytes)?;
+        Ok(message)
+    }
+
+    /// The encoded message.
+    pub fn encode_to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        crate::encode::encode_into(self, &mut out);
+        out
+    }
+
+    /// Appends the encoded message to `out`.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        crate::encode::encode_into(self, out);
+    }
+
+    /// The encoded message, ready to be shared.
+    pub fn encode_to_bytes(&self) -> Bytes {
+        self.encode_to_vec().into()
+    }
+
+    fn find(&self, index: u32) -> Result<usize, usize> {
+        match self.fields.last() {
+            None => Err(0),
+            Some(&(last, _)) if last == index => Ok(self.fields.len() - 1),
+            // In the order of numbers, which is how messages arrive.
+            Some(&(last, _)) if last < index => Err(self.fields.len()),
+            Some(_) => self.fields.binary_search_by_key(&index, |(at, _)| *at),
+        }
+    }
+}
+
+/// Equal type, equal fields, equal unknown fields.
+impl PartialEq for DynamicMessage {
+    fn eq(&self, other: &Self) -> bool {
+        self.table == other.table && crate::reflect::equal(self, other)
+    }
+}
+
+impl Reflect for DynamicMessage {
+    fn table(&self) -> TableRef {
+        self.table.clone()
+    }
+
+    fn slot_ref(&self, index: usize) -> SlotRef<'_> {
+        match self.find(index as u32) {
+            Ok(at) => self.fields[at].1.slot_ref(),
+            Err(_) => Storage::absent(&self.table, index),
+        }
+    }
+
+    fn unknown_fields(&self) -> &UnknownFields {
+        &self.unknown
+    }
+
+    fn measure(&self, out: &mut crate::encode::Measure) {
+        self.walk(out);
+    }
+
+    fn write(&self, out: &mut crate::encode::Writer<'_>) {
+        self.walk(out);
+    }
+}
+
+impl DynamicMessage {
+    fn walk(&self, out: &mut impl crate::encode::Walk) {
+        for (index, storage) in &self.fields {
+            if let Some(field) = self.table.fields().get(*index as usize) {
+                crate::encode::walk_field(storage.slot_ref(), field, &self.table, out);
+            }
+        }
+        out.unknown(&self.unknown);
+    }
+}
+
+impl<'a> Fields<'a> for DynamicMessage {
+    fn slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a>
+    where
+        'a: 's,
+    {
+        let at = match self.find(index as u32) {
+            Ok(at) => at,
+            Err(mut at) => {
+                if let Some(Shape::Oneof(oneof)) = self.table.fields().get(index).map(|field| field.shape) {
+                    self.clear_members(oneof);
+                    at = self.find(index as u32).unwrap_or_else(|at| at);
+                }
+                self.fields.insert(at, (index as u32, Storage::new(&self.table, index)));
+                at
+            }
+        };
+        self.fields[at].1.slot()
+    }
+
+    fn clear_oneof(&mut self, oneof: usize) {
+        self.clear_members(oneof as u16);
+    }
+
+    fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
+        &mut self.unknown
+    }
+
+    fn merge_fields(
+        &mut self,
+        buf: &'a [u8],
+        pos: usize,
+        group: u32,
+        cx: &mut Context<'_>,
+    ) -> Result<usize, DecodeError> {
+        let table = self.table.clone();
+        merge(self, &table, buf, pos, group, cx)
+    }
+
+    fn as_reflect(&self) -> &dyn Reflect {
+        self
+    }
+}
+
+impl DynamicMessage {
+    fn clear_members(&mut self, oneof: u16) {
+        let table = self.table.clone();
+        self.fields.retain(|(at, _)| table.fields()[*at as usize].shape != Shape::Oneof(oneof));
+    }
+}

@@ -1,0 +1,132 @@
+//! Any message into wire bytes: one pass for lengths, one that writes forward.
+//!
+//! Generated types describe their fields once, as a walk ([`Walk`]); measuring and writing are two
+//! walkers. Other messages are walked over their slots.
+
+mod kinds;
+mod slots;
+mod writer;
+
+use alloc::vec::Vec;
+
+use bytes::BytesMut;
+
+pub use kinds::{
+    Bool, Bytes, Double, Entries, Enum, Fixed32, Fixed64, Float, Grp, Int32, Int64, Msg, Sfixed32, Sfixed64,
+    Sint32, Sint64, Str, Uint32, Uint64, Value,
+};
+pub(crate) use slots::{measure_slots, walk_field, write_slots};
+pub use writer::{Measure, Writer};
+
+use crate::UnknownFields;
+use crate::message::Reflect;
+use crate::slot::MapRef;
+use crate::table::TableRef;
+use crate::wire::write::{varint, varint_len};
+
+/// A pass over the fields of a message, in ascending order of numbers.
+pub trait Walk {
+    /// A field that is always written.
+    fn member<K>(&mut self, number: u32, value: &impl Value<K>);
+
+    /// A repeated field of numbers in one run.
+    fn packed<K>(&mut self, number: u32, values: &[impl Value<K>]);
+
+    /// A map.
+    fn map<K, V>(&mut self, number: u32, entries: &impl Entries<K, V>);
+
+    /// A map whose types are known only by the table of its entry.
+    fn map_slots(&mut self, number: u32, map: &dyn MapRef, entry: &TableRef);
+
+    /// What the type does not know, as it came.
+    fn unknown(&mut self, fields: &UnknownFields);
+
+    /// A field without presence: written unless it is zero or empty.
+    #[inline(always)]
+    fn implicit<K>(&mut self, number: u32, value: &impl Value<K>) {
+        if !value.is_default() {
+            self.member(number, value);
+        }
+    }
+
+    /// A field with presence.
+    #[inline(always)]
+    fn explicit<K>(&mut self, number: u32, value: &Option<impl Value<K>>) {
+        if let Some(value) = value {
+            self.member(number, value);
+        }
+    }
+
+    /// A repeated field with a tag for each value.
+    #[inline(always)]
+    fn repeated<K>(&mut self, number: u32, values: &[impl Value<K>]) {
+        for value in values {
+            self.member(number, value);
+        }
+    }
+}
+
+pub(crate) fn encode_into<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u8>) {
+    let mut measure = Measure::default();
+    message.measure(&mut measure);
+    let start = out.len();
+    out.resize(start + measure.total(), 0);
+    message.write(&mut Writer::new(&mut out[start..], &measure));
+}
+
+pub(crate) fn encode_into_bytes<M: Reflect + ?Sized>(message: &M, out: &mut BytesMut) {
+    let mut measure = Measure::default();
+    message.measure(&mut measure);
+    let start = out.len();
+    out.resize(start + measure.total(), 0);
+    message.write(&mut Writer::new(&mut out[start..], &measure));
+}
+
+pub(crate) fn encode_delimited<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u8>) {
+    let mut measure = Measure::default();
+    message.measure(&mut measure);
+    out.reserve(measure.total() + varint_len(measure.total() as u64));
+    varint(measure.total() as u64, out);
+    let start = out.len();
+    out.resize(start + measure.total(), 0);
+    message.write(&mut Writer::new(&mut out[start..], &measure));
+}
+
+/// How to encode.
+///
+/// ```
+/// use dunlin_protobuf::EncodeOptions;
+/// use dunlin_protobuf::wkt::Timestamp;
+///
+/// let time = Timestamp { seconds: 42, ..Default::default() };
+/// assert_eq!(EncodeOptions::new().deterministic().encode_to_vec(&time), [0x08, 0x2a]);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use]
+pub struct EncodeOptions {
+    deterministic: bool,
+}
+
+impl EncodeOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Entries of maps in the order of their keys, also where the map has no order: equal messages
+    /// give equal bytes, as long as the schema and this library stay as they are.
+    pub fn deterministic(mut self) -> Self {
+        self.deterministic = true;
+        self
+    }
+
+    /// The encoded message.
+    pub fn encode_to_vec(&self, message: &dyn Reflect) -> Vec<u8> {
+        let mut measure = Measure::default();
+        measure.deterministic = self.deterministic;
+        message.measure(&mut measure);
+        let mut out = alloc::vec![0; measure.total()];
+        message.write(&mut Writer::new(&mut out, &measure));
+        out
+    }
+}

@@ -1,0 +1,216 @@
+use alloc::vec::Vec;
+
+use super::slots::walk_entry;
+use super::{Entries, Value, Walk};
+use crate::UnknownFields;
+use crate::slot::MapRef;
+use crate::table::TableRef;
+use crate::wire::WireType;
+use crate::wire::write::{tag_len, varint_len};
+
+/// How many lengths are kept without memory from the heap.
+const INLINE: usize = 32;
+
+/// The first pass: how long everything becomes.
+#[derive(Debug)]
+pub struct Measure {
+    total: usize,
+    /// The lengths of nested messages and packed runs, in the order in which they are written.
+    inline: [u32; INLINE],
+    spilled: Vec<u32>,
+    count: usize,
+    pub(crate) deterministic: bool,
+}
+
+impl Default for Measure {
+    #[inline]
+    fn default() -> Self {
+        Self { total: 0, inline: [0; INLINE], spilled: Vec::new(), count: 0, deterministic: false }
+    }
+}
+
+impl Measure {
+    /// The number of bytes.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    #[inline(always)]
+    pub(crate) fn add(&mut self, len: usize) {
+        self.total += len;
+    }
+
+    /// Reserves the place of a length that is known later.
+    #[inline]
+    fn open(&mut self) -> usize {
+        let at = self.count;
+        self.count += 1;
+        if at >= INLINE {
+            self.spilled.push(0);
+        }
+        at
+    }
+
+    #[inline]
+    fn close(&mut self, at: usize, len: usize) {
+        // A message of more than 4 GiB cannot be encoded; its length is not wrong here alone.
+        let len = len.min(u32::MAX as usize) as u32;
+        match self.inline.get_mut(at) {
+            Some(place) => *place = len,
+            None => self.spilled[at - INLINE] = len,
+        }
+    }
+
+    /// Measures something with its length in front.
+    #[inline]
+    pub(crate) fn nested(&mut self, measure: impl FnOnce(&mut Self)) {
+        let at = self.open();
+        let before = self.total;
+        self.total = 0;
+        measure(self);
+        let len = self.total;
+        self.close(at, len);
+        self.total = before + varint_len(len as u64) + len;
+    }
+}
+
+impl Walk for Measure {
+    #[inline(always)]
+    fn member<K>(&mut self, number: u32, value: &impl Value<K>) {
+        self.add(tag_len(number));
+        value.measure(number, self);
+    }
+
+    #[inline]
+    fn packed<K>(&mut self, number: u32, values: &[impl Value<K>]) {
+        if !values.is_empty() {
+            self.add(tag_len(number));
+            self.nested(|out| values.iter().for_each(|value| value.measure(number, out)));
+        }
+    }
+
+    #[inline]
+    fn map<K, V>(&mut self, number: u32, entries: &impl Entries<K, V>) {
+        let sorted = self.deterministic;
+        entries.each(sorted, |key, value| {
+            self.add(tag_len(number));
+            self.nested(|out| {
+                out.member(1, key);
+                out.member(2, value);
+            });
+        });
+    }
+
+    fn map_slots(&mut self, number: u32, map: &dyn MapRef, entry: &TableRef) {
+        map.for_each(self.deterministic, &mut |key, value| {
+            self.add(tag_len(number));
+            self.nested(|out| walk_entry(key, value, entry, out));
+            true
+        });
+    }
+
+    #[inline(always)]
+    fn unknown(&mut self, fields: &UnknownFields) {
+        self.add(fields.as_bytes().len());
+    }
+}
+
+/// The second pass: writes forward into a buffer of the measured length.
+#[derive(Debug)]
+pub struct Writer<'o> {
+    out: &'o mut [u8],
+    pos: usize,
+    measure: &'o Measure,
+    next: usize,
+}
+
+impl<'o> Writer<'o> {
+    pub(crate) fn new(out: &'o mut [u8], measure: &'o Measure) -> Self {
+        Self { out, pos: 0, measure, next: 0 }
+    }
+
+    /// The next of the measured lengths.
+    #[inline]
+    pub(crate) fn take_len(&mut self) -> u32 {
+        let at = self.next;
+        self.next += 1;
+        match self.measure.inline.get(at) {
+            Some(&len) => len,
+            None => self.measure.spilled[at - INLINE],
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn varint(&mut self, mut value: u64) {
+        let mut pos = self.pos;
+        while value >= 0x80 {
+            self.out[pos] = value as u8 | 0x80;
+            value >>= 7;
+            pos += 1;
+        }
+        self.out[pos] = value as u8;
+        self.pos = pos + 1;
+    }
+
+    #[inline(always)]
+    fn tag(&mut self, number: u32, wire_type: WireType) {
+        self.varint(u64::from(number << 3 | wire_type as u32));
+    }
+
+    #[inline(always)]
+    pub(crate) fn slice(&mut self, bytes: &[u8]) {
+        let end = self.pos + bytes.len();
+        self.out[self.pos..end].copy_from_slice(bytes);
+        self.pos = end;
+    }
+}
+
+impl Walk for Writer<'_> {
+    #[inline(always)]
+    fn member<K>(&mut self, number: u32, value: &impl Value<K>) {
+        fn wire_type<K, V: Value<K>>(_: &V) -> WireType {
+            V::WIRE_TYPE
+        }
+        self.tag(number, wire_type(value));
+        value.write(number, self);
+    }
+
+    #[inline]
+    fn packed<K>(&mut self, number: u32, values: &[impl Value<K>]) {
+        if !values.is_empty() {
+            self.tag(number, WireType::Len);
+            let len = self.take_len();
+            self.varint(u64::from(len));
+            for value in values {
+                value.write(number, self);
+            }
+        }
+    }
+
+    #[inline]
+    fn map<K, V>(&mut self, number: u32, entries: &impl Entries<K, V>) {
+        let sorted = self.measure.deterministic;
+        entries.each(sorted, |key, value| {
+            self.tag(number, WireType::Len);
+            let len = self.take_len();
+            self.varint(u64::from(len));
+            self.member(1, key);
+            self.member(2, value);
+        });
+    }
+
+    fn map_slots(&mut self, number: u32, map: &dyn MapRef, entry: &TableRef) {
+        map.for_each(self.measure.deterministic, &mut |key, value| {
+            self.tag(number, WireType::Len);
+            let len = self.take_len();
+            self.varint(u64::from(len));
+            walk_entry(key, value, entry, self);
+            true
+        });
+    }
+
+    #[inline(always)]
+    fn unknown(&mut self, fields: &UnknownFields) {
+        self.slice(fields.as_bytes());
+    }
+}

@@ -1,0 +1,33 @@
+//! What generated code uses, under short names.
+
+pub use alloc::borrow::Cow;
+pub use alloc::vec::Vec;
+pub use core::default::Default;
+pub use core::option::Option;
+pub use core::result::Result;
+
+pub use crate::decode::{Context, DecodeError, merge};
+pub use crate::encode::*;
+pub use crate::extension::Extension;
+pub use crate::message::{Fields, Message, Reflect, View};
+pub use crate::registry::Registry;
+pub use crate::slot::{Enumeration, Slot, SlotRef};
+pub use crate::table::{
+    DefaultValue, EnumTable, EnumValue, FieldTable, Kind, MessageTable, Shape, TableRef, WireEntry, wire_entries,
+};
+pub use crate::{UnknownFields, enumeration, select};
+
+/// The member of a oneof, selected if another one is.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! select {
+    ($place:expr, $member:path) => {{
+        if !matches!($place, Some($member(_))) {
+            $place = Some($member(::core::default::Default::default()));
+        }
+        match &mut $place {
+            Some($member(value)) => value,
+            _ => unreachable!("the member was just selected"),
+        }
+    }};
+}

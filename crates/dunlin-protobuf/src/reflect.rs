@@ -1,0 +1,401 @@
+//! Reading and writing any message by its fields: generated, borrowed or dynamic.
+//!
+//! ```
+//! use dunlin_protobuf::reflect::{self, Value};
+//! use dunlin_protobuf::slot::SlotRef;
+//! use dunlin_protobuf::wkt::Timestamp;
+//! use dunlin_protobuf::{Fields, Reflect};
+//!
+//! let mut time = Timestamp::default();
+//! let index = time.table().index_of_name("seconds").unwrap();
+//! reflect::set(&mut time, index, Value::I64(42))?;
+//! assert_eq!(time.seconds, 42);
+//! assert!(matches!(time.slot_ref(index), SlotRef::I64(42)));
+//! assert_eq!(reflect::set_fields(&time).count(), 1);
+//! # Ok::<(), reflect::TypeMismatch>(())
+//! ```
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::message::{Fields, Reflect};
+use crate::slot::{Slot, SlotRef};
+use crate::table::Shape;
+
+/// A value that can be put into a field or appended to a list.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+#[non_exhaustive]
+pub enum Value {
+    Bool(bool),
+    I32(i32),
+    I64(i64),
+    U32(u32),
+    U64(u64),
+    F32(f32),
+    F64(f64),
+    String(String),
+    Bytes(Bytes),
+    /// The number of an enum value.
+    Enum(i32),
+}
+
+/// A value of one type for a field of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the value is not of the field's type")]
+pub struct TypeMismatch;
+
+/// Sets a singular field, or appends to a repeated one.
+///
+/// # Errors
+/// When the value is not of the field's type, or a number is none of a closed enum.
+pub fn set(message: &mut dyn Fields<'_>, index: usize, value: Value) -> Result<(), TypeMismatch> {
+    store(message.slot(index), value)
+}
+
+/// Puts a value into a slot: sets a singular field, appends to a repeated one.
+///
+/// # Errors
+/// As [`set`].
+#[inline]
+pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
+    match (slot, value) {
+        (Slot::Bool(place), Value::Bool(value)) => *place = value,
+        (Slot::I32(place), Value::I32(value) | Value::Enum(value)) => *place = value,
+        (Slot::I64(place), Value::I64(value)) => *place = value,
+        (Slot::U32(place), Value::U32(value)) => *place = value,
+        (Slot::U64(place), Value::U64(value)) => *place = value,
+        (Slot::F32(place), Value::F32(value)) => *place = value,
+        (Slot::F64(place), Value::F64(value)) => *place = value,
+        (Slot::String(place), Value::String(value)) => *place = value,
+        (Slot::Bytes(place), Value::Bytes(value)) => *place = value,
+
+        (Slot::OptBool(place), Value::Bool(value)) => *place = Some(value),
+        (Slot::OptI32(place), Value::I32(value) | Value::Enum(value)) => *place = Some(value),
+        (Slot::OptI64(place), Value::I64(value)) => *place = Some(value),
+        (Slot::OptU32(place), Value::U32(value)) => *place = Some(value),
+        (Slot::OptU64(place), Value::U64(value)) => *place = Some(value),
+        (Slot::OptF32(place), Value::F32(value)) => *place = Some(value),
+        (Slot::OptF64(place), Value::F64(value)) => *place = Some(value),
+        (Slot::OptString(place), Value::String(value)) => *place = Some(value),
+        (Slot::OptBytes(place), Value::Bytes(value)) => *place = Some(value),
+
+        (Slot::Bools(values), Value::Bool(value)) => values.push(value),
+        (Slot::I32s(values), Value::I32(value) | Value::Enum(value)) => values.push(value),
+        (Slot::I64s(values), Value::I64(value)) => values.push(value),
+        (Slot::U32s(values), Value::U32(value)) => values.push(value),
+        (Slot::U64s(values), Value::U64(value)) => values.push(value),
+        (Slot::F32s(values), Value::F32(value)) => values.push(value),
+        (Slot::F64s(values), Value::F64(value)) => values.push(value),
+        (Slot::Strings(values), Value::String(value)) => values.push(value),
+        (Slot::BytesList(values), Value::Bytes(value)) => values.push(value),
+
+        (Slot::Enum(place), Value::Enum(value)) => return place.set(value).then_some(()).ok_or(TypeMismatch),
+        (Slot::Enums(values), Value::Enum(value)) => return values.push(value).then_some(()).ok_or(TypeMismatch),
+        _ => return Err(TypeMismatch),
+    }
+    Ok(())
+}
+
+/// Takes a field back: no value, no elements, the default.
+pub fn clear(message: &mut dyn Fields<'_>, index: usize) {
+    let table = message.table();
+    let Some(field) = table.fields().get(index) else { return };
+    if let Shape::Oneof(oneof) = field.shape {
+        // Another member may be the one that is set.
+        if is_set(message.as_reflect(), index) {
+            message.clear_oneof(usize::from(oneof));
+        }
+        return;
+    }
+    match message.slot(index) {
+        Slot::Bool(place) => *place = false,
+        Slot::I32(place) => *place = 0,
+        Slot::I64(place) => *place = 0,
+        Slot::U32(place) => *place = 0,
+        Slot::U64(place) => *place = 0,
+        Slot::F32(place) => *place = 0.0,
+        Slot::F64(place) => *place = 0.0,
+        Slot::String(place) => place.clear(),
+        Slot::Str(place) => *place = "",
+        Slot::Bytes(place) => place.clear(),
+        Slot::Slice(place) => *place = &[],
+        Slot::OptBool(place) => *place = None,
+        Slot::OptI32(place) => *place = None,
+        Slot::OptI64(place) => *place = None,
+        Slot::OptU32(place) => *place = None,
+        Slot::OptU64(place) => *place = None,
+        Slot::OptF32(place) => *place = None,
+        Slot::OptF64(place) => *place = None,
+        Slot::OptString(place) => *place = None,
+        Slot::OptStr(place) => *place = None,
+        Slot::OptBytes(place) => *place = None,
+        Slot::OptSlice(place) => *place = None,
+        Slot::Bools(values) => values.clear(),
+        Slot::I32s(values) => values.clear(),
+        Slot::I64s(values) => values.clear(),
+        Slot::U32s(values) => values.clear(),
+        Slot::U64s(values) => values.clear(),
+        Slot::F32s(values) => values.clear(),
+        Slot::F64s(values) => values.clear(),
+        Slot::Strings(values) => values.clear(),
+        Slot::Strs(values) => values.clear(),
+        Slot::BytesList(values) => values.clear(),
+        Slot::Slices(values) => values.clear(),
+        Slot::Enum(place) => place.clear(),
+        Slot::Enums(values) => values.clear(),
+        Slot::Present(message) => clear_all(message),
+        Slot::Message(place) => place.clear(),
+        Slot::Messages(list) => list.truncate(0),
+        Slot::Map(map) => map.clear(),
+    }
+}
+
+/// Takes all fields back, unknown ones and extensions too.
+pub fn clear_all(message: &mut dyn Fields<'_>) {
+    for index in 0..message.table().fields().len() {
+        clear(message, index);
+    }
+    *message.unknown_fields_mut() = crate::UnknownFields::default();
+}
+
+/// True if the field would be written: set where there is presence, else not zero or empty.
+pub fn is_set(message: &dyn Reflect, index: usize) -> bool {
+    let table = message.table();
+    let Some(field) = table.fields().get(index) else { return false };
+    let value = message.slot_ref(index);
+    if field.shape == Shape::Implicit { !is_default(value) } else { !is_empty(value) }
+}
+
+/// True for what a field without presence holds when nothing set it.
+#[inline]
+pub(crate) fn is_default(value: SlotRef<'_>) -> bool {
+    match value {
+        SlotRef::Bool(value) => !value,
+        SlotRef::I32(value) | SlotRef::Enum(value) => value == 0,
+        SlotRef::I64(value) => value == 0,
+        SlotRef::U32(value) => value == 0,
+        SlotRef::U64(value) => value == 0,
+        SlotRef::F32(value) => value.to_bits() == 0,
+        SlotRef::F64(value) => value.to_bits() == 0,
+        SlotRef::String(value) => value.is_empty(),
+        SlotRef::Bytes(value) => value.is_empty(),
+        other => is_empty(other),
+    }
+}
+
+/// True for no value and no elements.
+#[inline]
+pub(crate) fn is_empty(value: SlotRef<'_>) -> bool {
+    match value {
+        SlotRef::Absent => true,
+        SlotRef::Bools(values) => values.is_empty(),
+        SlotRef::I32s(values) => values.is_empty(),
+        SlotRef::I64s(values) => values.is_empty(),
+        SlotRef::U32s(values) => values.is_empty(),
+        SlotRef::U64s(values) => values.is_empty(),
+        SlotRef::F32s(values) => values.is_empty(),
+        SlotRef::F64s(values) => values.is_empty(),
+        SlotRef::Strings(values) => values.is_empty(),
+        SlotRef::Strs(values) => values.is_empty(),
+        SlotRef::BytesList(values) => values.is_empty(),
+        SlotRef::Slices(values) => values.is_empty(),
+        SlotRef::Enums(values) => values.is_empty(),
+        SlotRef::Messages(values) => values.is_empty(),
+        SlotRef::Map(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+/// The positions of the fields that are set.
+pub fn set_fields(message: &dyn Reflect) -> impl Iterator<Item = usize> + '_ {
+    let count = message.table().fields().len();
+    (0..count).filter(|&index| is_set(message, index))
+}
+
+/// Merges what is set in `from` into `to`, a message of the same type: scalars are replaced, lists
+/// appended, messages merged, entries of maps replaced.
+pub fn merge(from: &dyn Reflect, to: &mut dyn Fields<'_>) {
+    copy_fields(from, to);
+}
+
+pub(crate) fn copy_into<'a>(from: &(impl Reflect + ?Sized), to: &mut (impl Fields<'a> + ?Sized)) {
+    copy_fields(from, to);
+}
+
+fn copy_fields<'a>(from: &(impl Reflect + ?Sized), to: &mut (impl Fields<'a> + ?Sized)) {
+    let table = from.table();
+    for (index, field) in table.fields().iter().enumerate() {
+        let value = from.slot_ref(index);
+        let skip = if field.shape == Shape::Implicit { is_default(value) } else { is_empty(value) };
+        if !skip {
+            copy_slot(value, to.slot(index));
+        }
+    }
+    to.unknown_fields_mut().extend_from_wire(from.unknown_fields().as_bytes());
+}
+
+/// Sets a field to a value that another message lends; lists are appended to.
+pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
+    let value = match (from, to) {
+        (SlotRef::Message(from), Slot::Message(to)) => return copy_fields(from, to.get_or_insert()),
+        (SlotRef::Message(from), Slot::Present(to)) => return copy_fields(from, to),
+        (SlotRef::Messages(from), Slot::Messages(to)) => {
+            for message in (0..from.len()).filter_map(|i| from.get(i)) {
+                copy_fields(message, to.push());
+            }
+            return;
+        }
+        (SlotRef::Map(from), Slot::Map(to)) => {
+            from.for_each(false, &mut |key, value| {
+                to.insert(&mut |entry| {
+                    copy_slot(key, entry.key());
+                    copy_slot(value, entry.value());
+                    true
+                });
+                true
+            });
+            return;
+        }
+        (SlotRef::Bools(from), Slot::Bools(to)) => return to.extend_from_slice(from),
+        (SlotRef::I32s(from), Slot::I32s(to)) => return to.extend_from_slice(from),
+        (SlotRef::I64s(from), Slot::I64s(to)) => return to.extend_from_slice(from),
+        (SlotRef::U32s(from), Slot::U32s(to)) => return to.extend_from_slice(from),
+        (SlotRef::U64s(from), Slot::U64s(to)) => return to.extend_from_slice(from),
+        (SlotRef::F32s(from), Slot::F32s(to)) => return to.extend_from_slice(from),
+        (SlotRef::F64s(from), Slot::F64s(to)) => return to.extend_from_slice(from),
+        (SlotRef::Strings(from), Slot::Strings(to)) => return to.extend_from_slice(from),
+        (SlotRef::Strs(from), Slot::Strings(to)) => return to.extend(from.iter().map(|text| (*text).to_owned())),
+        (SlotRef::BytesList(from), Slot::BytesList(to)) => return to.extend_from_slice(from),
+        (SlotRef::Slices(from), Slot::BytesList(to)) => {
+            return to.extend(from.iter().map(|slice| Bytes::copy_from_slice(slice)));
+        }
+        (SlotRef::Enums(from), Slot::Enums(to)) => {
+            (0..from.len()).filter_map(|i| from.get(i)).for_each(|number| {
+                to.push(number);
+            });
+            return;
+        }
+        (SlotRef::Enums(from), Slot::I32s(to)) => return to.extend((0..from.len()).filter_map(|i| from.get(i))),
+        (SlotRef::I32s(from), Slot::Enums(to)) => {
+            from.iter().for_each(|&number| {
+                to.push(number);
+            });
+            return;
+        }
+        (from, to) => (from, to),
+    };
+    let (from, to) = value;
+    let value = match from {
+        SlotRef::Bool(value) => Value::Bool(value),
+        // The number of an open enum is a number.
+        SlotRef::I32(value) | SlotRef::Enum(value) => Value::Enum(value),
+        SlotRef::I64(value) => Value::I64(value),
+        SlotRef::U32(value) => Value::U32(value),
+        SlotRef::U64(value) => Value::U64(value),
+        SlotRef::F32(value) => Value::F32(value),
+        SlotRef::F64(value) => Value::F64(value),
+        SlotRef::String(value) => Value::String(value.to_owned()),
+        SlotRef::Bytes(value) => Value::Bytes(Bytes::copy_from_slice(value)),
+        _ => return,
+    };
+    // Messages of one type have slots of one type.
+    let _ = store(to, value);
+}
+
+/// True if two messages of one type have equal fields, unknown ones included.
+///
+/// NaN equals nothing, as in generated types.
+pub fn equal(a: &dyn Reflect, b: &dyn Reflect) -> bool {
+    let table = a.table();
+    table.full_name() == b.table().full_name()
+        && a.unknown_fields() == b.unknown_fields()
+        && table.fields().iter().enumerate().all(|(index, field)| {
+            let (x, y) = (a.slot_ref(index), b.slot_ref(index));
+            let skip = |value| if field.shape == Shape::Implicit { is_default(value) } else { is_empty(value) };
+            match (skip(x), skip(y)) {
+                (true, true) => true,
+                (false, false) => equal_slots(x, y),
+                _ => false,
+            }
+        })
+}
+
+fn equal_slots(a: SlotRef<'_>, b: SlotRef<'_>) -> bool {
+    match (a, b) {
+        (SlotRef::Bool(a), SlotRef::Bool(b)) => a == b,
+        (SlotRef::I32(a) | SlotRef::Enum(a), SlotRef::I32(b) | SlotRef::Enum(b)) => a == b,
+        (SlotRef::I64(a), SlotRef::I64(b)) => a == b,
+        (SlotRef::U32(a), SlotRef::U32(b)) => a == b,
+        (SlotRef::U64(a), SlotRef::U64(b)) => a == b,
+        (SlotRef::F32(a), SlotRef::F32(b)) => a == b,
+        (SlotRef::F64(a), SlotRef::F64(b)) => a == b,
+        (SlotRef::String(a), SlotRef::String(b)) => a == b,
+        (SlotRef::Bytes(a), SlotRef::Bytes(b)) => a == b,
+        (SlotRef::Message(a), SlotRef::Message(b)) => equal(a, b),
+        (SlotRef::Bools(a), SlotRef::Bools(b)) => a == b,
+        (SlotRef::I64s(a), SlotRef::I64s(b)) => a == b,
+        (SlotRef::U32s(a), SlotRef::U32s(b)) => a == b,
+        (SlotRef::U64s(a), SlotRef::U64s(b)) => a == b,
+        (SlotRef::F32s(a), SlotRef::F32s(b)) => a == b,
+        (SlotRef::F64s(a), SlotRef::F64s(b)) => a == b,
+        (SlotRef::I32s(_) | SlotRef::Enums(_), SlotRef::I32s(_) | SlotRef::Enums(_)) => numbers(a) == numbers(b),
+        (SlotRef::Strings(_) | SlotRef::Strs(_), SlotRef::Strings(_) | SlotRef::Strs(_)) => texts(a) == texts(b),
+        (SlotRef::BytesList(_) | SlotRef::Slices(_), SlotRef::BytesList(_) | SlotRef::Slices(_)) => {
+            slices(a) == slices(b)
+        }
+        (SlotRef::Messages(a), SlotRef::Messages(b)) => {
+            a.len() == b.len() && (0..a.len()).all(|i| matches!((a.get(i), b.get(i)), (Some(a), Some(b)) if equal(a, b)))
+        }
+        (SlotRef::Map(a), SlotRef::Map(b)) => equal_maps(a, b),
+        _ => false,
+    }
+}
+
+fn equal_maps(a: &dyn crate::slot::MapRef, b: &dyn crate::slot::MapRef) -> bool {
+    // Both in the order of keys: position by position.
+    let mut equal = a.len() == b.len();
+    let mut position = 0;
+    a.for_each(true, &mut |key, value| {
+        let mut at = 0;
+        let mut same = false;
+        b.for_each(true, &mut |other_key, other_value| {
+            if at == position {
+                same = equal_slots(key, other_key) && equal_slots(value, other_value);
+            }
+            at += 1;
+            at <= position
+        });
+        position += 1;
+        equal &= same;
+        equal
+    });
+    equal
+}
+
+fn numbers(value: SlotRef<'_>) -> Vec<i32> {
+    match value {
+        SlotRef::I32s(values) => values.to_vec(),
+        SlotRef::Enums(values) => (0..values.len()).filter_map(|i| values.get(i)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn texts<'s>(value: SlotRef<'s>) -> Vec<&'s str> {
+    match value {
+        SlotRef::Strings(values) => values.iter().map(String::as_str).collect(),
+        SlotRef::Strs(values) => values.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+fn slices<'s>(value: SlotRef<'s>) -> Vec<&'s [u8]> {
+    match value {
+        SlotRef::BytesList(values) => values.iter().map(|bytes| &**bytes).collect(),
+        SlotRef::Slices(values) => values.to_vec(),
+        _ => Vec::new(),
+    }
+}
