@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     prost(prost_build::Config::new(), &roots, &out.join("prost"))?;
     buffa(&roots, &out.join("buffa"))?;
     upb(&roots, &out.join("upb"))?;
+    dunlin(&out.join("dunlin"))?;
 
     let status = Command::new(&protoc)
         .arg("-I")
@@ -50,6 +51,12 @@ fn buffa(roots: &[&Path], out: &Path) -> Result<(), Box<dyn Error>> {
         .out_dir(out)
         .include_file("mod.rs")
         .compile()
+}
+
+fn dunlin(out: &Path) -> Result<(), Box<dyn Error>> {
+    let builder = dunlin_build::Builder::new().include("proto").file("proto/codec.proto").out_dir(out);
+    let builder = builder.file("google/protobuf/descriptor.proto").descriptor_set("schemas.binpb");
+    Ok(builder.options(|options| options.runtime("::dunlin_protobuf")).compile()?)
 }
 
 fn upb(roots: &[&Path], out: &Path) -> Result<(), Box<dyn Error>> {

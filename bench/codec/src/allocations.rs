@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::case::Case;
-use crate::measure::{rows, title};
+use crate::measure::{columns, rows};
 use crate::{PEERS, upb};
 
 #[global_allocator]
@@ -16,8 +16,8 @@ static BYTES: AtomicU64 = AtomicU64::new(0);
 
 /// Prints per operation how often each peer asks for memory, and for how many bytes.
 pub fn print(cases: Vec<Case>) {
-    println!("{:26}{}", "calls of alloc and realloc, bytes asked for", "");
-    println!("{}", title(&PEERS, 20));
+    println!("calls of alloc and realloc, bytes asked for");
+    println!("{:26}{}", "", columns(&PEERS, 20));
     for mut row in rows(cases) {
         print!("{:26}", row.name);
         for peer in PEERS {

@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-#[allow(clippy::all)]
+#[allow(clippy::all, dead_code)]
 pub mod schema {
     include!(concat!(env!("OUT_DIR"), "/data/mod.rs"));
 }
@@ -98,7 +98,7 @@ fn order() -> Order {
     Order {
         order_id: "O-1".into(),
         customer_id: "C-9".into(),
-        lines: (0..89).map(line).collect(),
+        lines: (0..97).map(line).collect(),
         ship_to: Some(Address {
             street: "Long Street 1".into(),
             city: "Town".into(),
@@ -151,7 +151,7 @@ fn event() -> Event {
         }),
         user_properties: (0..30).map(|n| property(100 + n)).collect(),
         properties: (0..12).map(|n| property(200 + n)).collect(),
-        items: (0..24).map(item).collect(),
+        items: (0..31).map(item).collect(),
         experiments: (0..8)
             .map(|n| Experiment {
                 key: format!("exp_{}", letters(n, 14)),
@@ -223,8 +223,8 @@ fn item(index: usize) -> Item {
         quantity: 1 + (index % 3) as u32,
         position: index as u32,
         attributes: (0..6).map(|n| property(index * 6 + n)).collect(),
-        coupon: (index % 4 == 0).then(|| "SUMMER10".into()),
-        discount: (index % 4 == 0).then_some(0.1),
+        coupon: (index.is_multiple_of(4)).then(|| "SUMMER10".into()),
+        discount: (index.is_multiple_of(4)).then_some(0.1),
     }
 }
 
@@ -233,7 +233,7 @@ fn property(index: usize) -> Property {
     let value = match index % 10 {
         0 => Value::Integer(index as i64 * 37 - 1000),
         1 => Value::Number(index as f64 / 8.0),
-        2 => Value::Flag(index % 4 == 0),
+        2 => Value::Flag(index.is_multiple_of(4)),
         3 => Value::Moment(1_720_000_000_000 + index as u64),
         4 => Value::Texts(TextList { values: (0..3).map(|n| letters(index + n, 6)).collect() }),
         _ => Value::Text(letters(index, 6 + index % 13)),

@@ -1,11 +1,57 @@
-//! Ours, with the types that `dunlin` generates.
+//! Ours: generated types that own, views, and dynamic messages.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use dunlin_protobuf::descriptor::{DescriptorMessage, FileDescriptorSet};
+use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
+use dunlin_protobuf::{Message, View};
 
 use crate::case::Case;
-use crate::data::Data;
+use crate::data::{Data, Input};
 
 pub const PEER: &str = "dunlin";
 
-/// None yet: the types are to be generated first. [`crate::prost::cases`] is the pattern to follow.
-pub fn cases(_data: &Data) -> Vec<Case> {
-    Vec::new()
+#[allow(clippy::all, dead_code)]
+mod schema {
+    include!(concat!(env!("OUT_DIR"), "/dunlin/mod.rs"));
+}
+
+pub fn cases(data: &Data) -> Vec<Case> {
+    let set = include_bytes!(concat!(env!("OUT_DIR"), "/dunlin/schemas.binpb"));
+    let set = FileDescriptorSet::decode(set).expect("the build script wrote a descriptor set");
+    let pool = DynamicPool::from_file_descriptor_set(set).expect("the compiler linked it");
+    let mut cases = Vec::new();
+    message::<schema::codec::Product>(&pool, &data.product, &mut cases);
+    message::<schema::codec::Order>(&pool, &data.order, &mut cases);
+    message::<schema::codec::Numbers>(&pool, &data.numbers, &mut cases);
+    message::<schema::codec::Strings>(&pool, &data.strings, &mut cases);
+    message::<schema::codec::Event>(&pool, &data.event, &mut cases);
+    message::<schema::codec::Media>(&pool, &data.media, &mut cases);
+    message::<dunlin_protobuf::wkt::FileDescriptorProto>(&pool, &data.descriptor, &mut cases);
+    cases
+}
+
+fn message<M: Message>(pool: &Arc<DynamicPool>, input: &Input, cases: &mut Vec<Case>) {
+    let bytes = input.bytes;
+    let value: &'static M = Box::leak(Box::new(M::decode(bytes).expect("the input is valid")));
+    input.check(PEER, &value.encode_to_vec());
+
+    cases.push(Case::new(PEER, input.message, "decode", move || M::decode(black_box(bytes))));
+    cases.push(Case::new(PEER, input.message, "decode_view", move || M::View::decode_view(black_box(bytes))));
+    cases.push(Case::new(PEER, input.message, "encode", move || black_box(value).encode_to_vec()));
+    let mut buffer = Vec::new();
+    cases.push(Case::new(PEER, input.message, "encode_reuse", move || {
+        buffer.clear();
+        black_box(value).encode_into(&mut buffer);
+        black_box(buffer.as_slice());
+    }));
+
+    let table = pool.message(M::FULL_NAME).expect("the pool has all types");
+    let dynamic = DynamicMessage::decode(table.clone(), bytes).expect("the input is valid");
+    input.check("dunlin's dynamic message", &dynamic.encode_to_vec());
+    cases.push(Case::new(PEER, input.message, "decode_dynamic", move || {
+        DynamicMessage::decode(table.clone(), black_box(bytes))
+    }));
+    cases.push(Case::new(PEER, input.message, "encode_dynamic", move || black_box(&dynamic).encode_to_vec()));
 }

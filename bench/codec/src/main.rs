@@ -38,10 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Mode::Times { rounds } => measure::times(cases, rounds),
         Mode::Allocations => allocations::print(cases),
         Mode::Once { case: [peer, message, operation], iterations } => {
-            let wanted = |case: &Case| {
-                case.peer == peer && case.message == message && case.operation == operation
-            };
-            let case = cases.iter_mut().find(|case| wanted(case));
+            let wanted = format!("{peer}/{message}/{operation}");
+            let case = cases.iter_mut().find(|case| case.matches(&wanted));
             (case.ok_or("there is no such case")?.run)(iterations);
         }
     }

@@ -20,15 +20,16 @@ pub struct Row {
 /// The cases by message and operation, in the order in which these first appear.
 pub fn rows(cases: Vec<Case>) -> Vec<Row> {
     let messages = first_appearances(&cases, |case| case.message);
-    let operations = ["decode", "decode_view", "encode", "encode_reuse", "json_encode", "json_decode"];
-    let mut rows: Vec<Row> = messages
-        .iter()
-        .flat_map(|message| operations.map(|operation| format!("{message}/{operation}")))
-        .map(|name| Row { name, cases: Vec::new() })
-        .collect();
+    let operations = first_appearances(&cases, |case| case.operation);
+    let mut rows: Vec<Row> = Vec::new();
+    for message in messages {
+        for operation in &operations {
+            rows.push(Row { name: format!("{message}/{operation}"), cases: Vec::new() });
+        }
+    }
     for case in cases {
         let name = format!("{}/{}", case.message, case.operation);
-        let row = rows.iter_mut().find(|row| row.name == name).expect("every operation is listed");
+        let row = rows.iter_mut().find(|row| row.name == name).expect("there is a row for every name");
         row.cases.push(case);
     }
     rows.retain(|row| !row.cases.is_empty());
@@ -45,9 +46,9 @@ fn first_appearances(cases: &[Case], name: impl Fn(&Case) -> &'static str) -> Ve
     names
 }
 
-/// The head of a table: the row names' column, then these.
-pub fn title(columns: &[&str], width: usize) -> String {
-    columns.iter().fold(" ".repeat(26), |line, column| format!("{line}{column:>width$}"))
+/// The heads of a table's columns.
+pub fn columns(names: &[&str], width: usize) -> String {
+    names.iter().map(|name| format!("{name:>width$}")).collect()
 }
 
 /// Prints the median time per operation in nanoseconds, and ours as a multiple of the others': the
@@ -56,8 +57,8 @@ pub fn times(cases: Vec<Case>, rounds: usize) {
     let ours = cases.iter().any(|case| case.peer == dunlin::PEER);
     println!("median nanoseconds per operation, {rounds} rounds");
     let rivals = RIVALS.map(|rival| format!("{}/{rival}", dunlin::PEER));
-    let rivals = if ours { rivals.each_ref().map(String::as_str).to_vec() } else { Vec::new() };
-    println!("{}{}", title(&PEERS, 10), title(&rivals, 20).trim_start_matches(&" ".repeat(26)));
+    let rivals = if ours { columns(&rivals.each_ref().map(String::as_str), 20) } else { String::new() };
+    println!("{:26}{}{rivals}", "", columns(&PEERS, 10));
     for mut row in rows(cases) {
         let times = measure(&mut row.cases, rounds);
         print!("{:26}", row.name);

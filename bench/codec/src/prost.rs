@@ -7,7 +7,7 @@ use crate::data::{Data, Input};
 
 pub const PEER: &str = "prost";
 
-#[allow(clippy::all)]
+#[allow(clippy::all, dead_code)]
 mod schema {
     include!(concat!(env!("OUT_DIR"), "/prost/mod.rs"));
 }

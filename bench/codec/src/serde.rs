@@ -38,11 +38,13 @@ struct Product {
 }
 
 #[derive(Serialize, Deserialize, PartialEq)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Status {
-    StatusUnknown,
-    StatusListed,
-    StatusHidden,
+    #[serde(rename = "STATUS_UNKNOWN")]
+    Unknown,
+    #[serde(rename = "STATUS_LISTED")]
+    Listed,
+    #[serde(rename = "STATUS_HIDDEN")]
+    Hidden,
 }
 
 #[derive(Serialize, Deserialize, PartialEq)]
@@ -135,9 +137,9 @@ impl From<schema::codec::Product> for Product {
     fn from(product: schema::codec::Product) -> Self {
         Self {
             status: match product.status() {
-                schema::codec::Status::Unknown => Status::StatusUnknown,
-                schema::codec::Status::Listed => Status::StatusListed,
-                schema::codec::Status::Hidden => Status::StatusHidden,
+                schema::codec::Status::Unknown => Status::Unknown,
+                schema::codec::Status::Listed => Status::Listed,
+                schema::codec::Status::Hidden => Status::Hidden,
             },
             id: product.id,
             name: product.name,

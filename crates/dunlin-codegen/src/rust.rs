@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::{EnumView, FieldView, FileView, MessageView};
-use dunlin_protobuf::table::Shape;
+use dunlin_protobuf::table::{Kind, Shape};
 
 pub use code::Code;
 use code::literal;
@@ -273,6 +273,9 @@ fn extension_constants(
         let kind = table.kind();
         let value = model.value_type(&view, kind, Flavor::Owned, module);
         let value = match table.cardinality() {
+            Shape::Repeated | Shape::Packed if kind == Kind::Enum => {
+                format!("{}::slot::EnumValues<{value}>", model.options.runtime)
+            }
             Shape::Repeated | Shape::Packed => format!("{}<{value}>", model.std("Vec", module)),
             _ => value,
         };

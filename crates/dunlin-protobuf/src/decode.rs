@@ -20,6 +20,7 @@ pub(crate) use error::{Cause, Fault, in_named};
 pub(crate) use other::merge_value;
 use primitive::{next_is, string, take, varint};
 pub(crate) use primitive::delimited;
+pub(crate) use required::missing;
 
 use crate::Limits;
 use crate::limits::Budget;
@@ -192,8 +193,8 @@ pub(crate) fn merge_slot<'a>(
 /// A number or boolean that is read by the kind of its field.
 pub(crate) trait Scalar: Copy + Default {
     fn read(kind: Kind, buf: &[u8], pos: &mut usize) -> Result<Self, Fault>;
-    /// Appends the values of a packed run.
-    fn read_packed(kind: Kind, run: &[u8], values: &mut Vec<Self>) -> Result<(), Fault>;
+    /// Appends the `count` values of a packed run.
+    fn read_packed(kind: Kind, run: &[u8], count: usize, values: &mut Vec<Self>) -> Result<(), Fault>;
 }
 
 macro_rules! scalar {
@@ -209,11 +210,16 @@ macro_rules! scalar {
             }
 
             #[inline]
-            fn read_packed(kind: Kind, run: &[u8], values: &mut Vec<Self>) -> Result<(), Fault> {
+            fn read_packed(
+                kind: Kind,
+                run: &[u8],
+                count: usize,
+                values: &mut Vec<Self>,
+            ) -> Result<(), Fault> {
                 match kind {
-                    Kind::$zigzag => primitive::packed_varints(run, values, $zigzag_read),
+                    Kind::$zigzag => primitive::packed_varints(run, count, values, $zigzag_read),
                     Kind::$fixed => primitive::packed_fixed(run, values, <$type>::from_le_bytes),
-                    _ => primitive::packed_varints(run, values, $varint),
+                    _ => primitive::packed_varints(run, count, values, $varint),
                 }
             }
         }
@@ -234,8 +240,8 @@ impl Scalar for bool {
     }
 
     #[inline]
-    fn read_packed(_: Kind, run: &[u8], values: &mut Vec<Self>) -> Result<(), Fault> {
-        primitive::packed_varints(run, values, |raw| raw != 0)
+    fn read_packed(_: Kind, run: &[u8], count: usize, values: &mut Vec<Self>) -> Result<(), Fault> {
+        primitive::packed_varints(run, count, values, |raw| raw != 0)
     }
 }
 
@@ -246,7 +252,7 @@ impl Scalar for f32 {
     }
 
     #[inline]
-    fn read_packed(_: Kind, run: &[u8], values: &mut Vec<Self>) -> Result<(), Fault> {
+    fn read_packed(_: Kind, run: &[u8], _: usize, values: &mut Vec<Self>) -> Result<(), Fault> {
         primitive::packed_fixed(run, values, Self::from_le_bytes)
     }
 }
@@ -258,7 +264,7 @@ impl Scalar for f64 {
     }
 
     #[inline]
-    fn read_packed(_: Kind, run: &[u8], values: &mut Vec<Self>) -> Result<(), Fault> {
+    fn read_packed(_: Kind, run: &[u8], _: usize, values: &mut Vec<Self>) -> Result<(), Fault> {
         primitive::packed_fixed(run, values, Self::from_le_bytes)
     }
 }
@@ -302,8 +308,7 @@ fn read_list<T: Scalar>(
         };
         cx.budget.elements(count)?;
         cx.budget.memory(count * size_of::<T>())?;
-        values.reserve(count);
-        return Ok(T::read_packed(kind, run, values)?);
+        return Ok(T::read_packed(kind, run, count, values)?);
     }
     loop {
         cx.budget.elements(1)?;

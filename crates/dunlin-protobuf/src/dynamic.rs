@@ -137,7 +137,7 @@ impl Reflect for DynamicMessage {
         self.walk(out);
     }
 
-    fn write(&self, out: &mut crate::encode::Writer<'_>) {
+    fn write(&self, out: &mut crate::encode::Writer<'_, '_>) {
         self.walk(out);
     }
 }

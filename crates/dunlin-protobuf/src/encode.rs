@@ -20,8 +20,9 @@ pub use writer::{Measure, Writer};
 
 use crate::UnknownFields;
 use crate::message::Reflect;
-use crate::slot::MapRef;
-use crate::table::TableRef;
+use crate::raw;
+use crate::slot::{MapRef, SlotRef};
+use crate::table::{FieldTable, TableRef};
 use crate::wire::write::{varint, varint_len};
 
 /// A pass over the fields of a message, in ascending order of numbers.
@@ -69,17 +70,13 @@ pub trait Walk {
 pub(crate) fn encode_into<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u8>) {
     let mut measure = Measure::default();
     message.measure(&mut measure);
-    let start = out.len();
-    out.resize(start + measure.total(), 0);
-    message.write(&mut Writer::new(&mut out[start..], &measure));
+    raw::append(out, measure.total(), |out| message.write(&mut Writer::new(out, &measure)));
 }
 
 pub(crate) fn encode_into_bytes<M: Reflect + ?Sized>(message: &M, out: &mut BytesMut) {
     let mut measure = Measure::default();
     message.measure(&mut measure);
-    let start = out.len();
-    out.resize(start + measure.total(), 0);
-    message.write(&mut Writer::new(&mut out[start..], &measure));
+    raw::append_bytes(out, measure.total(), |out| message.write(&mut Writer::new(out, &measure)));
 }
 
 pub(crate) fn encode_delimited<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u8>) {
@@ -87,9 +84,16 @@ pub(crate) fn encode_delimited<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u
     message.measure(&mut measure);
     out.reserve(measure.total() + varint_len(measure.total() as u64));
     varint(measure.total() as u64, out);
-    let start = out.len();
-    out.resize(start + measure.total(), 0);
-    message.write(&mut Writer::new(&mut out[start..], &measure));
+    raw::append(out, measure.total(), |out| message.write(&mut Writer::new(out, &measure)));
+}
+
+/// The bytes of one field that stands alone.
+pub(crate) fn encode_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef) -> Vec<u8> {
+    let mut measure = Measure::default();
+    walk_field(value, field, of, &mut measure);
+    let mut out = Vec::new();
+    raw::append(&mut out, measure.total(), |out| walk_field(value, field, of, &mut Writer::new(out, &measure)));
+    out
 }
 
 /// How to encode.
@@ -125,8 +129,8 @@ impl EncodeOptions {
         let mut measure = Measure::default();
         measure.deterministic = self.deterministic;
         message.measure(&mut measure);
-        let mut out = alloc::vec![0; measure.total()];
-        message.write(&mut Writer::new(&mut out, &measure));
+        let mut out = Vec::new();
+        raw::append(&mut out, measure.total(), |out| message.write(&mut Writer::new(out, &measure)));
         out
     }
 }

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 
 use crate::decode::{Cause, Context, merge_value, primitive};
 use crate::dynamic::Storage;
-use crate::encode::{Measure, Writer, walk_field};
+use crate::encode::encode_field;
 use crate::message::{Fields, Reflect};
 use crate::registry::{Found, Registry};
 use crate::slot::{Part, Slot, SlotRef};
@@ -279,10 +279,7 @@ pub(crate) fn store(
     value: SlotRef<'_>,
 ) {
     remove(unknown, field.number, table);
-    let mut measure = Measure::default();
-    walk_field(value, field, of, &mut measure);
-    let mut encoded = alloc::vec![0; measure.total()];
-    walk_field(value, field, of, &mut Writer::new(&mut encoded, &measure));
+    let encoded = encode_field(value, field, of);
     if !table.message_set {
         return unknown.extend_from_wire(&encoded);
     }

@@ -34,7 +34,7 @@ pub trait Reflect {
 
     /// Writes the fields, whose lengths were measured.
     #[doc(hidden)]
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut Writer<'_, '_>) {
         crate::encode::write_slots(self, out);
     }
 }
@@ -95,7 +95,7 @@ macro_rules! forward_reflect {
             (**self).measure(out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             (**self).write(out);
         }
     };

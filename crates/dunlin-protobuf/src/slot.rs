@@ -460,6 +460,26 @@ impl<'a, M: Fields<'a> + Default> Part<'a> for Vec<M> {
     }
 }
 
+/// The values of an extension that is a repeated enum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnumValues<E>(pub Vec<E>);
+
+impl<E> Default for EnumValues<E> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'a, E: Enumeration> Part<'a> for EnumValues<E> {
+    fn slot(&mut self) -> Slot<'_, 'a> {
+        Slot::Enums(&mut self.0)
+    }
+
+    fn slot_ref(&self) -> SlotRef<'_> {
+        SlotRef::Enums(&self.0)
+    }
+}
+
 /// Gives an enum newtype over `i32` what the runtime needs; `open` or `closed` as the schema says.
 ///
 /// Only generated code uses this.
@@ -513,15 +533,6 @@ macro_rules! enumeration {
             }
             fn slot_ref(&self) -> $crate::slot::SlotRef<'_> {
                 $crate::slot::SlotRef::Enum(self.0)
-            }
-        }
-
-        impl<'a> $crate::slot::Part<'a> for $crate::generated::Vec<$name> {
-            fn slot(&mut self) -> $crate::slot::Slot<'_, 'a> {
-                $crate::slot::Slot::Enums(self)
-            }
-            fn slot_ref(&self) -> $crate::slot::SlotRef<'_> {
-                $crate::slot::SlotRef::Enums(self)
             }
         }
     };

@@ -80,7 +80,8 @@ impl Testee {
             }
             Some(Payload::JsonPayload(text)) => {
                 let lenient = request.test_category == TestCategory::JSON_IGNORE_UNKNOWN_PARSING_TEST;
-                let options = json::DecodeOptions::new().registry(&self.registry).ignore_unknown(lenient);
+                let strict = json::DecodeOptions::new().registry(&self.registry);
+                let options = if lenient { strict.ignore_unknown() } else { strict };
                 options.merge(&mut *message, text).map_err(|e| e.to_string())
             }
             Some(Payload::TextPayload(text)) => {

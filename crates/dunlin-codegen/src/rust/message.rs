@@ -374,7 +374,7 @@ fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code
         });
         if flavor == Flavor::Owned {
             code.block("fn measure(&self, out: &mut Measure) {", "}", |code| code.line("walk(self, out);"));
-            code.block("fn write(&self, out: &mut Writer<'_>) {", "}", |code| code.line("walk(self, out);"));
+            code.block("fn write(&self, out: &mut Writer<'_, '_>) {", "}", |code| code.line("walk(self, out);"));
         }
     });
     code.gap();

@@ -72,7 +72,7 @@ pub(super) struct Model<'p> {
 }
 
 /// A message that is larger than this lies in a box where it is one field of another.
-const INLINE_SIZE: usize = 160;
+const INLINE_SIZE: usize = 64;
 
 impl<'p> Model<'p> {
     pub(super) fn new(pool: &'p Arc<DynamicPool>, options: &'p Options) -> Self {

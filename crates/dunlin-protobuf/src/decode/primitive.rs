@@ -65,6 +65,18 @@ fn varint_long(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
             return Ok(squeeze(word & (u64::MAX >> (64 - bits))));
         }
     }
+    if let Some(&[low @ .., ninth, tenth]) = buf.get(*pos..).and_then(|rest| rest.first_chunk::<10>()) {
+        // Negative numbers have ten bytes.
+        let low = squeeze(u64::from_le_bytes(low)) | u64::from(ninth & 0x7f) << 56;
+        if ninth < 0x80 {
+            *pos += 9;
+            return Ok(low);
+        }
+        if tenth < 0x80 {
+            *pos += 10;
+            return Ok(low | u64::from(tenth) << 63);
+        }
+    }
     varint_slow(buf, pos)
 }
 
@@ -122,7 +134,7 @@ pub(crate) fn take<'a>(buf: &'a [u8], pos: &mut usize) -> Result<&'a [u8], Fault
 /// A length-delimited value that is text.
 #[inline(always)]
 pub(crate) fn string<'a>(buf: &'a [u8], pos: &mut usize) -> Result<&'a str, Fault> {
-    core::str::from_utf8(take(buf, pos)?).map_err(|_| Fault::InvalidUtf8)
+    crate::raw::text(take(buf, pos)?).ok_or(Fault::InvalidUtf8)
 }
 
 /// The position behind `tag`, if that is what comes next.
@@ -140,26 +152,56 @@ pub(crate) fn count_varints(run: &[u8]) -> usize {
     run.iter().filter(|&&byte| byte < 0x80).count()
 }
 
-/// Appends the varints of a run; `values` has room for them.
+/// Appends the `count` varints of a run.
 #[inline]
-pub(crate) fn packed_varints<T: Copy>(run: &[u8], values: &mut Vec<T>, convert: impl Fn(u64) -> T) -> Result<(), Fault> {
+pub(crate) fn packed_varints<T: Copy + Default>(
+    run: &[u8],
+    count: usize,
+    values: &mut Vec<T>,
+    convert: impl Fn(u64) -> T,
+) -> Result<(), Fault> {
+    let start = values.len();
+    values.resize(start + count, T::default());
+    let mut places = values[start..].iter_mut();
     let mut pos = 0;
-    while let Some(eight) = run.get(pos..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*eight);
+    while let Some(ten) = run.get(pos..).and_then(|rest| rest.first_chunk::<10>()) {
+        let &[low @ .., ninth, tenth] = ten;
+        let word = u64::from_le_bytes(low);
         let ends = !word & 0x8080_8080_8080_8080;
         if ends == 0x8080_8080_8080_8080 {
-            values.extend(eight.map(|byte| convert(u64::from(byte))));
+            // The bytes first: a zip takes from its first part before it knows that the second ended.
+            for (byte, place) in low.into_iter().zip(places.by_ref()) {
+                *place = convert(u64::from(byte));
+            }
             pos += 8;
-        } else if ends == 0 {
-            values.push(convert(varint_slow(run, &mut pos)?));
-        } else {
+            continue;
+        }
+        let value = if ends != 0 {
+            // However long it is, no branch depends on it.
             let bits = ends.trailing_zeros() + 1;
             pos += (bits / 8) as usize;
-            values.push(convert(squeeze(word & (u64::MAX >> (64 - bits)))));
+            squeeze(word & (u64::MAX >> (64 - bits)))
+        } else {
+            let low = squeeze(word) | u64::from(ninth & 0x7f) << 56;
+            if ninth < 0x80 {
+                pos += 9;
+                low
+            } else if tenth < 0x80 {
+                pos += 10;
+                low | u64::from(tenth) << 63
+            } else {
+                return Err(Fault::VarintTooLong);
+            }
+        };
+        if let Some(place) = places.next() {
+            *place = convert(value);
         }
     }
     while pos < run.len() {
-        values.push(convert(varint(run, &mut pos)?));
+        let value = convert(varint(run, &mut pos)?);
+        if let Some(place) = places.next() {
+            *place = value;
+        }
     }
     Ok(())
 }

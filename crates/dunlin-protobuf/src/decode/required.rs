@@ -13,8 +13,35 @@ const NAMED: usize = 20;
 
 /// Fails if a required field is missing, at any depth.
 pub(crate) fn check(message: &dyn Reflect) -> Result<(), DecodeError> {
-    let found = missing(message);
-    if found.is_empty() { Ok(()) } else { Err(missing_required(&message.table(), found)) }
+    if is_complete(message) { Ok(()) } else { Err(missing_required(&message.table(), missing(message))) }
+}
+
+/// True if no required field is missing, at any depth.
+fn is_complete(message: &dyn Reflect) -> bool {
+    let table = message.table();
+    table.fields().iter().enumerate().all(|(index, field)| {
+        if field.shape == Shape::Required {
+            if !field.kind.is_message() {
+                return !matches!(message.slot_ref(index), SlotRef::Absent);
+            }
+        } else if !field.kind.is_message() || !field.message_table(&table).is_some_and(|child| child.has_required) {
+            return true;
+        }
+        match message.slot_ref(index) {
+            SlotRef::Absent => field.shape != Shape::Required,
+            SlotRef::Message(child) => is_complete(child),
+            SlotRef::Messages(list) => (0..list.len()).filter_map(|at| list.get(at)).all(is_complete),
+            SlotRef::Map(map) => {
+                let mut complete = true;
+                map.for_each(false, &mut |_, value| {
+                    complete = !matches!(value, SlotRef::Message(child) if !is_complete(child));
+                    complete
+                });
+                complete
+            }
+            _ => true,
+        }
+    })
 }
 
 /// The paths of the required fields that are missing, at any depth.

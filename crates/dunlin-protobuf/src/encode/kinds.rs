@@ -21,7 +21,7 @@ pub trait Value<K> {
     fn measure(&self, number: u32, out: &mut Measure);
 
     /// Writes the value behind its tag.
-    fn write(&self, number: u32, out: &mut Writer<'_>);
+    fn write(&self, number: u32, out: &mut Writer<'_, '_>);
 }
 
 macro_rules! kinds {
@@ -52,7 +52,7 @@ macro_rules! varints {
                 out.add(varint_len($raw));
             }
             #[inline(always)]
-            fn write(&self, _: u32, out: &mut Writer<'_>) {
+            fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
                 let $value = *self;
                 out.varint($raw);
             }
@@ -82,7 +82,7 @@ impl<E: Enumeration> Value<Enum> for E {
         out.add(varint_len(self.number() as i64 as u64));
     }
     #[inline(always)]
-    fn write(&self, _: u32, out: &mut Writer<'_>) {
+    fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
         out.varint(self.number() as i64 as u64);
     }
 }
@@ -101,7 +101,7 @@ macro_rules! fixed {
                 out.add($len);
             }
             #[inline(always)]
-            fn write(&self, _: u32, out: &mut Writer<'_>) {
+            fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
                 out.slice(&self.to_le_bytes());
             }
         }
@@ -131,7 +131,7 @@ macro_rules! slices {
                 out.add(varint_len(self.len() as u64) + self.len());
             }
             #[inline(always)]
-            fn write(&self, _: u32, out: &mut Writer<'_>) {
+            fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
                 out.varint(self.len() as u64);
                 out.slice(self.as_ref());
             }
@@ -157,7 +157,7 @@ impl<M: Reflect> Value<Msg> for M {
         out.nested(|out| M::measure(self, out));
     }
     #[inline]
-    fn write(&self, _: u32, out: &mut Writer<'_>) {
+    fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
         let len = out.take_len();
         out.varint(u64::from(len));
         M::write(self, out);
@@ -176,7 +176,7 @@ impl<M: Reflect> Value<Grp> for M {
         out.add(crate::wire::write::tag_len(number));
     }
     #[inline]
-    fn write(&self, number: u32, out: &mut Writer<'_>) {
+    fn write(&self, number: u32, out: &mut Writer<'_, '_>) {
         M::write(self, out);
         out.varint(u64::from(number << 3 | WireType::EndGroup as u32));
     }

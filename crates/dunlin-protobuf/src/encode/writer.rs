@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 use super::slots::walk_entry;
 use super::{Entries, Value, Walk};
 use crate::UnknownFields;
+use crate::raw::Output;
 use crate::slot::MapRef;
 use crate::table::TableRef;
 use crate::wire::WireType;
@@ -117,16 +118,15 @@ impl Walk for Measure {
 
 /// The second pass: writes forward into a buffer of the measured length.
 #[derive(Debug)]
-pub struct Writer<'o> {
-    out: &'o mut [u8],
-    pos: usize,
-    measure: &'o Measure,
+pub struct Writer<'w, 'o> {
+    out: &'w mut Output<'o>,
+    measure: &'w Measure,
     next: usize,
 }
 
-impl<'o> Writer<'o> {
-    pub(crate) fn new(out: &'o mut [u8], measure: &'o Measure) -> Self {
-        Self { out, pos: 0, measure, next: 0 }
+impl<'w, 'o> Writer<'w, 'o> {
+    pub(crate) fn new(out: &'w mut Output<'o>, measure: &'w Measure) -> Self {
+        Self { out, measure, next: 0 }
     }
 
     /// The next of the measured lengths.
@@ -142,14 +142,11 @@ impl<'o> Writer<'o> {
 
     #[inline(always)]
     pub(crate) fn varint(&mut self, mut value: u64) {
-        let mut pos = self.pos;
         while value >= 0x80 {
-            self.out[pos] = value as u8 | 0x80;
+            self.out.byte(value as u8 | 0x80);
             value >>= 7;
-            pos += 1;
         }
-        self.out[pos] = value as u8;
-        self.pos = pos + 1;
+        self.out.byte(value as u8);
     }
 
     #[inline(always)]
@@ -159,13 +156,11 @@ impl<'o> Writer<'o> {
 
     #[inline(always)]
     pub(crate) fn slice(&mut self, bytes: &[u8]) {
-        let end = self.pos + bytes.len();
-        self.out[self.pos..end].copy_from_slice(bytes);
-        self.pos = end;
+        self.out.slice(bytes);
     }
 }
 
-impl Walk for Writer<'_> {
+impl Walk for Writer<'_, '_> {
     #[inline(always)]
     fn member<K>(&mut self, number: u32, value: &impl Value<K>) {
         fn wire_type<K, V: Value<K>>(_: &V) -> WireType {

@@ -12,12 +12,12 @@ use crate::limits::LimitError;
 ///
 /// ```
 /// use dunlin_protobuf::json;
-/// use dunlin_protobuf::descriptor::FileDescriptorProto;
+/// use dunlin_protobuf::wkt::Api;
 ///
-/// let error = json::from_str::<FileDescriptorProto>("{\"dependency\": [\"a\", 7]}").unwrap_err();
+/// let error = json::from_str::<Api>(r#"{"methods": [{}, {"name": 7}]}"#).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "$.dependency[1]: expected a string, found a number, at line 1, column 22",
+///     "$.methods[1].name: expected a string, found a number, at line 1, column 27",
 /// );
 /// ```
 #[derive(Clone, PartialEq, Eq)]

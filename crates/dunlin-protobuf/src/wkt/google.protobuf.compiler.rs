@@ -89,7 +89,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -246,7 +246,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -420,7 +420,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -606,7 +606,7 @@ pub mod code_generator_response {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }

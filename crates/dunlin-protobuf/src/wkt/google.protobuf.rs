@@ -57,7 +57,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -180,7 +180,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -350,7 +350,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -533,7 +533,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -782,7 +782,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -927,7 +927,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -1004,7 +1004,7 @@ const _: () = {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Option {
     pub name: String,
-    pub value: ::core::option::Option<Any>,
+    pub value: ::core::option::Option<Box<Any>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1012,7 +1012,7 @@ pub struct Option {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OptionView<'a> {
     pub name: &'a str,
-    pub value: ::core::option::Option<AnyView<'a>>,
+    pub value: ::core::option::Option<Box<AnyView<'a>>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1058,7 +1058,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -1216,7 +1216,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -1394,7 +1394,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -1540,7 +1540,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -1727,7 +1727,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -1935,7 +1935,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -2051,7 +2051,7 @@ pub struct DescriptorProto {
     pub enum_type: Vec<EnumDescriptorProto>,
     pub extension_range: Vec<descriptor_proto::ExtensionRange>,
     pub oneof_decl: Vec<OneofDescriptorProto>,
-    pub options: ::core::option::Option<MessageOptions>,
+    pub options: ::core::option::Option<Box<MessageOptions>>,
     pub reserved_range: Vec<descriptor_proto::ReservedRange>,
     pub reserved_name: Vec<String>,
     pub visibility: ::core::option::Option<SymbolVisibility>,
@@ -2080,7 +2080,7 @@ pub struct DescriptorProtoView<'a> {
     pub enum_type: Vec<EnumDescriptorProtoView<'a>>,
     pub extension_range: Vec<descriptor_proto::ExtensionRangeView<'a>>,
     pub oneof_decl: Vec<OneofDescriptorProtoView<'a>>,
-    pub options: ::core::option::Option<MessageOptionsView<'a>>,
+    pub options: ::core::option::Option<Box<MessageOptionsView<'a>>>,
     pub reserved_range: Vec<descriptor_proto::ReservedRange>,
     pub reserved_name: Vec<&'a str>,
     pub visibility: ::core::option::Option<SymbolVisibility>,
@@ -2157,7 +2157,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -2261,7 +2261,7 @@ pub mod descriptor_proto {
     pub struct ExtensionRange {
         pub start: Option<i32>,
         pub end: Option<i32>,
-        pub options: Option<super::ExtensionRangeOptions>,
+        pub options: Option<Box<super::ExtensionRangeOptions>>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -2282,7 +2282,7 @@ pub mod descriptor_proto {
     pub struct ExtensionRangeView<'a> {
         pub start: Option<i32>,
         pub end: Option<i32>,
-        pub options: Option<super::ExtensionRangeOptionsView<'a>>,
+        pub options: Option<Box<super::ExtensionRangeOptionsView<'a>>>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -2332,7 +2332,7 @@ pub mod descriptor_proto {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -2471,7 +2471,7 @@ pub mod descriptor_proto {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -2504,7 +2504,7 @@ pub mod descriptor_proto {
 pub struct ExtensionRangeOptions {
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub declaration: Vec<extension_range_options::Declaration>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub verification: ::core::option::Option<extension_range_options::VerificationState>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -2521,7 +2521,7 @@ impl ExtensionRangeOptions {
 pub struct ExtensionRangeOptionsView<'a> {
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub declaration: Vec<extension_range_options::DeclarationView<'a>>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub verification: ::core::option::Option<extension_range_options::VerificationState>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -2576,7 +2576,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -2772,7 +2772,7 @@ pub mod extension_range_options {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -3008,7 +3008,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -3256,7 +3256,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -3417,7 +3417,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -3567,7 +3567,7 @@ pub mod enum_descriptor_proto {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -3600,7 +3600,7 @@ pub mod enum_descriptor_proto {
 pub struct EnumValueDescriptorProto {
     pub name: ::core::option::Option<String>,
     pub number: ::core::option::Option<i32>,
-    pub options: ::core::option::Option<Box<EnumValueOptions>>,
+    pub options: ::core::option::Option<EnumValueOptions>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -3621,7 +3621,7 @@ impl EnumValueDescriptorProto {
 pub struct EnumValueDescriptorProtoView<'a> {
     pub name: ::core::option::Option<&'a str>,
     pub number: ::core::option::Option<i32>,
-    pub options: ::core::option::Option<Box<EnumValueOptionsView<'a>>>,
+    pub options: ::core::option::Option<EnumValueOptionsView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -3671,7 +3671,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -3816,7 +3816,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -3995,7 +3995,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -4100,7 +4100,7 @@ pub struct FileOptions {
     pub php_namespace: ::core::option::Option<String>,
     pub php_metadata_namespace: ::core::option::Option<String>,
     pub ruby_package: ::core::option::Option<String>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -4224,7 +4224,7 @@ pub struct FileOptionsView<'a> {
     pub php_namespace: ::core::option::Option<&'a str>,
     pub php_metadata_namespace: ::core::option::Option<&'a str>,
     pub ruby_package: ::core::option::Option<&'a str>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -4331,7 +4331,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -4496,7 +4496,7 @@ pub struct MessageOptions {
     pub map_entry: ::core::option::Option<bool>,
     #[deprecated]
     pub deprecated_legacy_json_field_conflicts: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -4536,7 +4536,7 @@ pub struct MessageOptionsView<'a> {
     pub deprecated: ::core::option::Option<bool>,
     pub map_entry: ::core::option::Option<bool>,
     pub deprecated_legacy_json_field_conflicts: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -4600,7 +4600,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -4700,8 +4700,8 @@ pub struct FieldOptions {
     pub retention: ::core::option::Option<field_options::OptionRetention>,
     pub targets: Vec<field_options::OptionTargetType>,
     pub edition_defaults: Vec<field_options::EditionDefault>,
-    pub features: ::core::option::Option<FeatureSet>,
-    pub feature_support: ::core::option::Option<field_options::FeatureSupport>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
+    pub feature_support: ::core::option::Option<Box<field_options::FeatureSupport>>,
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -4767,8 +4767,8 @@ pub struct FieldOptionsView<'a> {
     pub retention: ::core::option::Option<field_options::OptionRetention>,
     pub targets: Vec<field_options::OptionTargetType>,
     pub edition_defaults: Vec<field_options::EditionDefaultView<'a>>,
-    pub features: ::core::option::Option<FeatureSet>,
-    pub feature_support: ::core::option::Option<field_options::FeatureSupportView<'a>>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
+    pub feature_support: ::core::option::Option<Box<field_options::FeatureSupportView<'a>>>,
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -4853,7 +4853,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -5125,7 +5125,7 @@ pub mod field_options {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -5295,7 +5295,7 @@ pub mod field_options {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -5378,7 +5378,7 @@ pub mod field_options {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneofOptions {
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -5386,7 +5386,7 @@ pub struct OneofOptions {
 /// A [`OneofOptions`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneofOptionsView<'a> {
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -5435,7 +5435,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -5512,7 +5512,7 @@ pub struct EnumOptions {
     pub deprecated: ::core::option::Option<bool>,
     #[deprecated]
     pub deprecated_legacy_json_field_conflicts: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -5540,7 +5540,7 @@ pub struct EnumOptionsView<'a> {
     pub allow_alias: ::core::option::Option<bool>,
     pub deprecated: ::core::option::Option<bool>,
     pub deprecated_legacy_json_field_conflicts: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -5598,7 +5598,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -5681,9 +5681,9 @@ const _: () = {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValueOptions {
     pub deprecated: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub debug_redact: ::core::option::Option<bool>,
-    pub feature_support: ::core::option::Option<field_options::FeatureSupport>,
+    pub feature_support: ::core::option::Option<Box<field_options::FeatureSupport>>,
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -5704,9 +5704,9 @@ impl EnumValueOptions {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValueOptionsView<'a> {
     pub deprecated: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub debug_redact: ::core::option::Option<bool>,
-    pub feature_support: ::core::option::Option<field_options::FeatureSupportView<'a>>,
+    pub feature_support: ::core::option::Option<Box<field_options::FeatureSupportView<'a>>>,
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -5764,7 +5764,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -5846,7 +5846,7 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceOptions {
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub deprecated: ::core::option::Option<bool>,
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
@@ -5862,7 +5862,7 @@ impl ServiceOptions {
 /// A [`ServiceOptions`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceOptionsView<'a> {
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub deprecated: ::core::option::Option<bool>,
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
@@ -5915,7 +5915,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -5993,7 +5993,7 @@ const _: () = {
 pub struct MethodOptions {
     pub deprecated: ::core::option::Option<bool>,
     pub idempotency_level: ::core::option::Option<method_options::IdempotencyLevel>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -6015,7 +6015,7 @@ impl MethodOptions {
 pub struct MethodOptionsView<'a> {
     pub deprecated: ::core::option::Option<bool>,
     pub idempotency_level: ::core::option::Option<method_options::IdempotencyLevel>,
-    pub features: ::core::option::Option<FeatureSet>,
+    pub features: ::core::option::Option<Box<FeatureSet>>,
     pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -6070,7 +6070,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -6285,7 +6285,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -6443,7 +6443,7 @@ pub mod uninterpreted_option {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -6644,7 +6644,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -6870,7 +6870,7 @@ pub mod feature_set {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -6968,7 +6968,7 @@ pub mod feature_set {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -7087,7 +7087,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -7121,8 +7121,8 @@ pub mod feature_set_defaults {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct FeatureSetEditionDefault {
         pub edition: Option<super::Edition>,
-        pub overridable_features: Option<super::FeatureSet>,
-        pub fixed_features: Option<super::FeatureSet>,
+        pub overridable_features: Option<Box<super::FeatureSet>>,
+        pub fixed_features: Option<Box<super::FeatureSet>>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -7183,7 +7183,7 @@ pub mod feature_set_defaults {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -7266,7 +7266,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -7420,7 +7420,7 @@ pub mod source_code_info {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -7553,7 +7553,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -7717,7 +7717,7 @@ pub mod generated_code_info {
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
         }
@@ -7874,7 +7874,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -7947,7 +7947,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8025,7 +8025,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8168,7 +8168,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8316,7 +8316,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8482,7 +8482,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8603,7 +8603,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8680,7 +8680,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8756,7 +8756,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8832,7 +8832,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8908,7 +8908,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -8984,7 +8984,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -9060,7 +9060,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -9136,7 +9136,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -9215,7 +9215,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
@@ -9335,7 +9335,7 @@ const _: () = {
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
-        fn write(&self, out: &mut Writer<'_>) {
+        fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
     }
