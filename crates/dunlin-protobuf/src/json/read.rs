@@ -38,6 +38,31 @@ enum Members {
     Any,
 }
 
+/// Which fields of a message have had a value, and which oneofs (behind the fields).
+#[derive(Default)]
+struct Seen {
+    first: u128,
+    rest: Vec<bool>,
+}
+
+impl Seen {
+    /// True the first time that it is asked for `index`.
+    #[inline]
+    fn is_first(&mut self, index: usize) -> bool {
+        if index < 128 {
+            let bit = 1 << index;
+            let is_first = self.first & bit == 0;
+            self.first |= bit;
+            return is_first;
+        }
+        let index = index - 128;
+        if self.rest.len() <= index {
+            self.rest.resize(index + 1, false);
+        }
+        !core::mem::replace(&mut self.rest[index], true)
+    }
+}
+
 /// How far beyond the expected field a key is searched before the table is asked.
 const NEAR: usize = 8;
 
@@ -81,8 +106,9 @@ impl<'j, 'o> Reader<'j, 'o> {
 
     /// The members of an object whose brace has been read.
     fn members(&mut self, message: &mut dyn Fields<'_>, table: &TableRef, members: Members) -> Result<()> {
-        // Written once they are all known: a value takes the place of an earlier one.
+        // Written once they are all known.
         let mut extensions: BTreeMap<u32, (Found<'o>, Storage)> = BTreeMap::new();
+        let mut seen = Seen::default();
         let mut guess = 0;
         let mut is_first = true;
         let mut types = 0;
@@ -92,7 +118,7 @@ impl<'j, 'o> Reader<'j, 'o> {
             let key = self.lex.key()?;
             if let Some(index) = find(table, &key, guess) {
                 guess = index + 1;
-                self.field(message, table, index)
+                self.field(message, table, index, &mut seen)
                     .map_err(|error| error.in_field(table.fields()[index].json_name()))?;
             } else if members == Members::Any && key == "@type" {
                 types += 1;
@@ -127,6 +153,9 @@ impl<'j, 'o> Reader<'j, 'o> {
             return Ok(());
         }
         let mut storage = Storage::of(found.field, &found.of);
+        if extensions.contains_key(&number) {
+            return Err(self.error(JsonErrorKind::InvalidValue("the field is there twice")));
+        }
         if self.value(storage.slot(), found.field, &found.of)? {
             if let Slot::Message(place) = storage.slot()
                 && let Some(value) = place.get_mut()
@@ -147,11 +176,29 @@ impl<'j, 'o> Reader<'j, 'o> {
         Err(JsonError::new(kind, at))
     }
 
-    fn field(&mut self, message: &mut dyn Fields<'_>, table: &TableRef, index: usize) -> Result<()> {
+    fn field(
+        &mut self,
+        message: &mut dyn Fields<'_>,
+        table: &TableRef,
+        index: usize,
+        seen: &mut Seen,
+    ) -> Result<()> {
         let field = &table.fields()[index];
         if self.is_null(field, table)? {
             reflect::clear(message, index);
             return Ok(());
+        }
+        let is_first = match field.shape {
+            // Two members of a oneof say two things as well.
+            Shape::Oneof(oneof) => seen.is_first(table.fields().len() + usize::from(oneof)),
+            _ => seen.is_first(index),
+        };
+        if !is_first {
+            let rule = match field.shape {
+                Shape::Oneof(_) => "its oneof is set already",
+                _ => "the field is there twice",
+            };
+            return Err(self.error(JsonErrorKind::InvalidValue(rule)));
         }
         if field.kind == Kind::Enum && !matches!(field.shape, Shape::Repeated | Shape::Packed | Shape::Map) {
             // Read before the slot is lent, which may select the field.
@@ -629,7 +676,7 @@ impl<'j, 'o> Reader<'j, 'o> {
             // A wrapper in a list or map; elsewhere null has been read already.
             return Err(self.lex.wrong("a value"));
         }
-        self.field(message, table, index)
+        self.field(message, table, index, &mut Seen::default())
     }
 
     fn any(&mut self, message: &mut dyn Fields<'_>, table: &TableRef) -> Result<()> {
