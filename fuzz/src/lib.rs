@@ -5,13 +5,20 @@
 //! without it.
 
 mod compile;
+mod json;
+mod message;
 pub mod mutate;
 mod pool;
+mod schema;
+mod text;
 mod tree;
 mod wire;
 
 pub use compile::{compile, parser};
+pub use json::json;
+pub use message::message;
 pub use pool::pool;
+pub use text::text;
 pub use tree::tree;
 pub use wire::wire;
 
@@ -19,5 +26,13 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 5] =
-    [("tree", tree), ("parser", parser), ("compile", compile), ("pool", pool), ("wire", wire)];
+pub const TARGETS: [(&str, Target); 8] = [
+    ("tree", tree),
+    ("parser", parser),
+    ("compile", compile),
+    ("pool", pool),
+    ("wire", wire),
+    ("message", message),
+    ("json", json),
+    ("text", text),
+];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dunlin_protobuf::descriptor::{DescriptorMessage, FileDescriptorSet};
 use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
-use dunlin_protobuf::{Message, View};
+use dunlin_protobuf::{Message, View, json};
 
 use crate::case::Case;
 use crate::data::{Data, Input};
@@ -29,7 +29,18 @@ pub fn cases(data: &Data) -> Vec<Case> {
     message::<schema::codec::Event>(&pool, &data.event, &mut cases);
     message::<schema::codec::Media>(&pool, &data.media, &mut cases);
     message::<dunlin_protobuf::wkt::FileDescriptorProto>(&pool, &data.descriptor, &mut cases);
+    json::<schema::codec::Product>(&data.product, &mut cases);
+    json::<schema::codec::Order>(&data.order, &mut cases);
     cases
+}
+
+fn json<M: Message>(input: &Input, cases: &mut Vec<Case>) {
+    let value: &'static M = Box::leak(Box::new(M::decode(input.bytes).expect("the input is valid")));
+    let text: &'static [u8] = json::to_vec(value).expect("every value has a JSON form").leak();
+    assert!(*value == json::from_slice(text).expect("the text is ours"), "{}", input.message);
+
+    cases.push(Case::new(PEER, input.message, "json_encode", move || json::to_vec(black_box(value))));
+    cases.push(Case::new(PEER, input.message, "json_decode", move || json::from_slice::<M>(black_box(text))));
 }
 
 fn message<M: Message>(pool: &Arc<DynamicPool>, input: &Input, cases: &mut Vec<Case>) {

@@ -27,6 +27,7 @@ use dunlin_compiler::render::Color;
 use dunlin_compiler::{Compiler, DescriptorOptions, Diagnostics, wellknown};
 use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::dynamic::DynamicPool;
+use dunlin_protobuf::pool::Severity;
 
 /// Compiles a file and what it imports to `OUT_DIR`; ends the build script with a message if
 /// something is wrong with it.
@@ -44,7 +45,10 @@ pub fn compile(file: impl AsRef<Path>) {
 }
 
 /// Why nothing was generated.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` shows the same text as `Display`: it is what cargo prints for a build script whose
+/// `main` returns the error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Faults in the schema.
@@ -74,8 +78,16 @@ pub enum Error {
     },
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The faults alone: with thousands of files, warnings would bury them.
 fn rendered(diagnostics: &Diagnostics) -> impl fmt::Display {
-    let parts: Vec<_> = diagnostics.items.iter().map(|item| diagnostics.render(item, Color::Never)).collect();
+    let faults = diagnostics.items.iter().filter(|item| item.severity == Severity::Error);
+    let parts: Vec<_> = faults.map(|item| diagnostics.render(item, Color::Never)).collect();
     parts.join("\n")
 }
 
@@ -170,7 +182,10 @@ impl Builder {
                 }
                 _ => {
                     let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
-                    return Err(Error::Outside { path: file.display().to_string(), folders: folders.join(", ") });
+                    return Err(Error::Outside {
+                        path: file.display().to_string(),
+                        folders: folders.join(", "),
+                    });
                 }
             }
         }
@@ -183,7 +198,8 @@ impl Builder {
             }
             generated.push(path.to_owned());
         }
-        let options = DescriptorOptions { include_imports: true, include_source_info: true, ..Default::default() };
+        let options =
+            DescriptorOptions { include_imports: true, include_source_info: true, ..Default::default() };
         let set = compilation.file_descriptor_set(options);
         let encoded = self.descriptor_set.as_ref().map(|_| set.encode_to_vec());
         let pool = DynamicPool::from_file_descriptor_set(set)?;
@@ -228,7 +244,8 @@ fn root_of(file: &Path) -> PathBuf {
         let rest = line.trim().strip_prefix("package ")?;
         Some(rest.split(';').next()?.trim().replace('.', "/"))
     });
-    let below = package.and_then(|package| Some(folder.to_str()?.strip_suffix(&package)?.trim_end_matches('/').to_owned()));
+    let below = package
+        .and_then(|package| Some(folder.to_str()?.strip_suffix(&package)?.trim_end_matches('/').to_owned()));
     match below {
         Some(root) if root.is_empty() => ".".into(),
         Some(root) => root.into(),
@@ -252,5 +269,10 @@ pub fn well_known(folder: impl AsRef<Path>) -> Result<(), Error> {
 }
 
 /// Well-known files that only tell generators of other languages something.
-const LANGUAGE_FEATURES: &[&str] =
-    &["_features.proto", "cpp_file_options.proto", "cpp_options.proto", "json_options.proto", "json_enumvalue_options.proto"];
+const LANGUAGE_FEATURES: &[&str] = &[
+    "_features.proto",
+    "cpp_file_options.proto",
+    "cpp_options.proto",
+    "json_options.proto",
+    "json_enumvalue_options.proto",
+];

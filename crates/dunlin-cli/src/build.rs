@@ -4,16 +4,18 @@ mod config;
 mod image;
 mod input;
 mod modules;
+mod printed;
 mod progress;
 mod report;
-mod shake;
+pub(crate) mod shake;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use dunlin_compiler::{Compiler, DescriptorOptions};
+use dunlin_compiler::{Compilation, Compiler, DescriptorOptions};
 
+use crate::payload::Format;
 use crate::print::complain;
 use input::Output;
 
@@ -27,7 +29,7 @@ pub(crate) struct BuildArgs {
     /// Folder, .proto file, descriptor set, or `-`
     #[arg(default_value = ".")]
     input: String,
-    /// Where to write the descriptor set: FILE, `-`, or FILE#format=binpb
+    /// Where to write the descriptor set: FILE, `-`, or FILE#format=json (binpb, json, txtpb)
     #[arg(short, long, value_name = "FILE[#format]")]
     output: Option<String>,
     /// Write a plain FileDescriptorSet, without what buf's images say beyond that
@@ -121,12 +123,98 @@ pub(crate) fn main(mut args: BuildArgs) -> ExitCode {
     if args.json {
         args.error_format = ErrorFormat::Json;
     }
-    match run(&args) {
+    exit_code(run(&args), args.error_format)
+}
+
+/// How schemas are compiled and errors printed, for commands that need schemas on their way.
+#[derive(Args, Debug)]
+pub(crate) struct SchemaArgs {
+    /// Compile only these files and folders of the input
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    path: Vec<String>,
+    /// Do not compile these files and folders of the input
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    exclude_path: Vec<String>,
+    /// Another folder in which imports are searched
+    #[arg(short = 'I', long = "proto-path", value_name = "FOLDER")]
+    proto_path: Vec<String>,
+    /// How to print errors
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    error_format: ErrorFormat,
+    /// Short for `--error-format json`
+    #[arg(long)]
+    json: bool,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: When,
+    /// When to show progress; `auto` is on a terminal, after half a second
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    progress: When,
+    /// Print errors only
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl SchemaArgs {
+    /// How errors are printed.
+    pub(crate) fn error_format(&self) -> ErrorFormat {
+        if self.json { ErrorFormat::Json } else { self.error_format }
+    }
+
+    /// Prints a warning, unless only errors are wanted.
+    pub(crate) fn warn(&self, message: &str) {
+        match self.error_format() {
+            _ if self.quiet => {}
+            ErrorFormat::Json => {
+                complain(&serde_json::json!({ "severity": "warning", "message": message }).to_string())
+            }
+            _ => complain(&format!("warning: {message}")),
+        }
+    }
+
+    /// Compiles an input with everything that it imports, and tells of its faults.
+    pub(crate) fn compile(&self, input: &str, source_info: bool) -> Result<Compilation, Failure> {
+        self.compile_paths(input, &[], &[], source_info)
+    }
+
+    /// Like [`SchemaArgs::compile`]; the command line's limits on files come before these.
+    pub(crate) fn compile_paths(
+        &self,
+        input: &str,
+        path: &[String],
+        exclude_path: &[String],
+        source_info: bool,
+    ) -> Result<Compilation, Failure> {
+        let or =
+            |own: &[String], other: &[String]| if own.is_empty() { other.to_vec() } else { own.to_vec() };
+        let args = BuildArgs {
+            input: input.to_owned(),
+            output: None,
+            as_file_descriptor_set: false,
+            exclude_imports: false,
+            exclude_source_info: !source_info,
+            path: or(&self.path, path),
+            exclude_path: or(&self.exclude_path, exclude_path),
+            types: Vec::new(),
+            proto_path: self.proto_path.clone(),
+            error_format: self.error_format(),
+            json: self.json,
+            color: self.color,
+            progress: self.progress,
+            quiet: self.quiet,
+        };
+        compile(&args)
+    }
+}
+
+/// Tells why a command ended, and with which code.
+pub(crate) fn exit_code(result: Result<(), Failure>, format: ErrorFormat) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Findings) => ExitCode::from(FINDINGS),
         Err(Failure::ClosedPipe) => ExitCode::from(CLOSED_PIPE),
         Err(Failure::Other(message)) => {
-            match args.error_format {
+            match format {
                 ErrorFormat::Json => {
                     complain(&serde_json::json!({ "severity": "error", "message": message }).to_string())
                 }
@@ -139,42 +227,58 @@ pub(crate) fn main(mut args: BuildArgs) -> ExitCode {
 
 fn run(args: &BuildArgs) -> Result<(), Failure> {
     let output = args.output.as_deref().map(Output::parse).transpose()?;
-    let input = input::resolve(args)?;
-    let progress = progress::Progress::start(args);
-    let loader = progress.watch(&input.loader);
-    let compiler = Compiler::new(loader).source_info(!args.exclude_source_info);
-    let result = compiler.compile(input.files.iter().cloned());
-    progress.finish();
-    let compilation = match result {
-        Ok(compilation) => compilation,
-        Err(mut diagnostics) => {
-            input.explain(&mut diagnostics);
-            report::report(&diagnostics, args);
-            return Err(Failure::Findings);
-        }
-    };
-    if !args.quiet {
-        report::report(compilation.warnings(), args);
-    }
+    let compilation = compile(args)?;
     let options = DescriptorOptions {
         include_imports: !args.exclude_imports,
         include_source_info: !args.exclude_source_info,
         retain_options: true,
     };
     let writer = image::Writer::new(&compilation, !args.as_file_descriptor_set);
-    if args.types.is_empty() {
-        if let Some(output) = output {
-            output.write(|out| writer.compiled(options, out))?;
-        }
-    } else {
+    let mut kept = None;
+    if !args.types.is_empty() {
         let mut set = compilation.file_descriptor_set(options);
         shake::keep(&mut set, &args.types)?;
-        if let Some(output) = output {
-            output.write(|out| writer.set(&set, out))?;
+        kept = Some(set);
+    }
+    let produce = |out: &mut dyn Write| match &kept {
+        Some(set) => writer.set(set, out),
+        None => writer.compiled(options, out),
+    };
+    match output {
+        None => {}
+        Some(output) if output.format == Format::Binary => output.write(produce)?,
+        Some(output) => {
+            let mut bytes = Vec::new();
+            produce(&mut bytes).map_err(|error| error.to_string())?;
+            let text = printed::print(&bytes, compilation.into_pool(), output.format)?;
+            output.write(|out| out.write_all(&text))?;
+            return Ok(());
         }
     }
     // The process ends here; there is no use in taking everything apart.
     std::mem::forget(compilation);
     let _ = std::io::stderr().flush();
     Ok(())
+}
+
+fn compile(args: &BuildArgs) -> Result<Compilation, Failure> {
+    let input = input::resolve(args)?;
+    let progress = progress::Progress::start(args);
+    let loader = progress.watch(&input.loader);
+    let compiler = Compiler::new(loader).source_info(!args.exclude_source_info);
+    let result = compiler.compile(input.files.iter().cloned());
+    progress.finish();
+    match result {
+        Ok(compilation) => {
+            if !args.quiet {
+                report::report(compilation.warnings(), args);
+            }
+            Ok(compilation)
+        }
+        Err(mut diagnostics) => {
+            input.explain(&mut diagnostics);
+            report::report(&diagnostics, args);
+            Err(Failure::Findings)
+        }
+    }
 }

@@ -2,8 +2,12 @@
 
 mod arguments;
 mod build;
+mod convert;
+mod generate;
+mod payload;
 mod print;
 mod protoc;
+mod rust_plugin;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,6 +25,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(build::BuildArgs),
+    Convert(convert::ConvertArgs),
+    Decode(convert::DecodeArgs),
+    Encode(convert::EncodeArgs),
+    Generate(generate::GenerateArgs),
     /// Do what protoc does, with protoc's own command line
     #[command(disable_help_flag = true)]
     Protoc {
@@ -43,6 +51,10 @@ fn main() -> ExitCode {
     arguments::accept_foreign_spellings::<Cli>(&mut arguments);
     match Cli::parse_from(arguments).command {
         Command::Build(args) => build::main(args),
+        Command::Convert(args) => convert::convert(&args),
+        Command::Decode(args) => convert::decode(&args),
+        Command::Encode(args) => convert::encode(&args),
+        Command::Generate(args) => generate::main(&args),
         Command::Protoc { arguments } => protoc::main(&arguments),
     }
 }

@@ -4,6 +4,7 @@ mod arguments;
 mod free_fields;
 mod generate;
 mod inputs;
+mod transcode;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,7 +14,9 @@ use dunlin_compiler::diagnostic::{Diagnostic, Severity};
 use dunlin_compiler::{Compilation, Compiler, DescriptorOptions, Diagnostics};
 
 use crate::print::{complain, say};
-use arguments::{Action, Arguments};
+pub(crate) use generate::{builtin_files, check_support, write_archive};
+
+use arguments::{Action, Arguments, Transcode};
 
 /// The release of protoc whose language and command line this is.
 pub(crate) const VERSION: &str = "36.2";
@@ -51,6 +54,9 @@ fn fail(message: &str) -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.transcode == Some(Transcode::DecodeRaw) {
+        return transcode::decode_raw();
+    }
     let loader = inputs::Inputs::open(arguments)?;
     let paths = loader.virtual_paths(&arguments.inputs)?;
     let needs_positions = arguments.include_source_info || !arguments.generators.is_empty();
@@ -60,6 +66,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(|diagnostics| print(&diagnostics, arguments).err().unwrap_or_default())?;
     print(compilation.warnings(), arguments)?;
     check_dependencies(&compilation, arguments)?;
+    if let Some(transcode) = &arguments.transcode {
+        return transcode::run(compilation, transcode, arguments);
+    }
     let mut outputs = generate::generate(&compilation, arguments)?;
     let generated = generate::write(&mut outputs, arguments)?;
     if let Some(path) = &arguments.dependency_out {

@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
 
-use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse};
 use dunlin_protobuf::descriptor::DescriptorMessage;
+use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse};
 use dunlin_protobuf::wire::WireError;
 
 /// Why a plugin gave no answer.

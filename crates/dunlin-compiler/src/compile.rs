@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex};
 
+use dunlin_protobuf::UnknownFields;
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::FileDescriptorProto;
 use dunlin_protobuf::pool::{
     DerivedOptions, DescriptorPool, Fault, FileId, FileTables, Links, Scope, Severity,
 };
-use dunlin_protobuf::UnknownFields;
-use dunlin_protobuf::descriptor::DescriptorMessage;
 
 use crate::compilation::{Compilation, CompiledFile, FullOptions, Parts};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source, SourceId};

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, Type};
 use dunlin_protobuf::names::json_name;
 use dunlin_protobuf::pool::{FieldKind, FieldView, FileView, MessageId};
-use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::wire::WireError;
 
 use crate::lower::{ElementKind, NamePart};

@@ -15,11 +15,11 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-pub use error::{DecodeError, DecodeErrorKind};
 pub(crate) use error::{Cause, Fault, in_named};
+pub use error::{DecodeError, DecodeErrorKind};
 pub(crate) use other::merge_value;
-use primitive::{next_is, string, take, varint};
 pub(crate) use primitive::delimited;
+use primitive::{next_is, string, take, varint};
 pub(crate) use required::missing;
 
 use crate::Limits;
@@ -337,7 +337,13 @@ fn run_length(tag: u32, buf: &[u8], mut pos: usize) -> usize {
 }
 
 #[inline]
-fn reserve_run<T>(values: &mut Vec<T>, tag: u32, buf: &[u8], pos: usize, cx: &mut Context<'_>) -> Result<(), Cause> {
+fn reserve_run<T>(
+    values: &mut Vec<T>,
+    tag: u32,
+    buf: &[u8],
+    pos: usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
     if values.len() == values.capacity() {
         let count = run_length(tag, buf, pos);
         cx.budget.memory(count * size_of::<T>())?;
@@ -426,4 +432,3 @@ fn read_messages<'a>(
         }
     }
 }
-

@@ -76,7 +76,11 @@ impl DynamicMessage {
     ///
     /// # Errors
     /// As [`Message::decode`](crate::Message::decode).
-    pub fn decode_with(table: TableRef, bytes: &[u8], options: &DecodeOptions<'_>) -> Result<Self, DecodeError> {
+    pub fn decode_with(
+        table: TableRef,
+        bytes: &[u8],
+        options: &DecodeOptions<'_>,
+    ) -> Result<Self, DecodeError> {
         let mut message = Self::new(table);
         options.merge_into(&mut message, bytes)?;
         Ok(message)

@@ -92,7 +92,9 @@ pub(crate) fn encode_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef
     let mut measure = Measure::default();
     walk_field(value, field, of, &mut measure);
     let mut out = Vec::new();
-    raw::append(&mut out, measure.total(), |out| walk_field(value, field, of, &mut Writer::new(out, &measure)));
+    raw::append(&mut out, measure.total(), |out| {
+        walk_field(value, field, of, &mut Writer::new(out, &measure))
+    });
     out
 }
 

@@ -179,7 +179,8 @@ pub(crate) fn read<'b>(
                 if let Slot::Present(message) = value.slot() {
                     message.merge_fields(item, piece.value + from, 0, &mut cx)?;
                 } else {
-                    merge_value(value.slot(), field.kind, tag, item, &mut at, &mut cx).map_err(|e| in_error(e, at))?;
+                    merge_value(value.slot(), field.kind, tag, item, &mut at, &mut cx)
+                        .map_err(|e| in_error(e, at))?;
                 }
                 found = true;
             }

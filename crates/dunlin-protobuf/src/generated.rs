@@ -3,8 +3,8 @@
 pub use alloc::borrow::Cow;
 pub use alloc::vec::Vec;
 pub use core::default::Default;
-pub use core::option::Option;
-pub use core::result::Result;
+pub use core::option::Option::{self, None, Some};
+pub use core::result::Result::{self, Err, Ok};
 
 pub use crate::decode::{Context, DecodeError, merge};
 pub use crate::encode::*;
@@ -13,7 +13,8 @@ pub use crate::message::{Fields, Message, Reflect, View};
 pub use crate::registry::Registry;
 pub use crate::slot::{Enumeration, Slot, SlotRef};
 pub use crate::table::{
-    DefaultValue, EnumTable, EnumValue, FieldTable, Kind, MessageTable, Shape, TableRef, WireEntry, wire_entries,
+    DefaultValue, EnumTable, EnumValue, FieldTable, Kind, MessageTable, Shape, TableRef, WireEntry,
+    wire_entries,
 };
 pub use crate::{UnknownFields, enumeration, select};
 
@@ -22,11 +23,11 @@ pub use crate::{UnknownFields, enumeration, select};
 #[doc(hidden)]
 macro_rules! select {
     ($place:expr, $member:path) => {{
-        if !matches!($place, Some($member(_))) {
-            $place = Some($member(::core::default::Default::default()));
+        if !matches!($place, ::core::option::Option::Some($member(_))) {
+            $place = ::core::option::Option::Some($member(::core::default::Default::default()));
         }
         match &mut $place {
-            Some($member(value)) => value,
+            ::core::option::Option::Some($member(value)) => value,
             _ => unreachable!("the member was just selected"),
         }
     }};

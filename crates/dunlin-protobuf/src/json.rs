@@ -19,7 +19,9 @@ mod lexer;
 mod number;
 mod read;
 mod scan;
-mod time;
+#[cfg(feature = "serde")]
+pub mod serde;
+pub(crate) mod time;
 mod write;
 
 use alloc::string::String;
@@ -145,7 +147,11 @@ impl<'r> EncodeOptions<'r> {
     ///
     /// # Errors
     /// As [`EncodeOptions::to_string`], and what `out` says.
-    pub fn write_to(&self, message: &dyn Reflect, out: &mut impl core::fmt::Write) -> Result<(), WriteError<core::fmt::Error>> {
+    pub fn write_to(
+        &self,
+        message: &dyn Reflect,
+        out: &mut impl core::fmt::Write,
+    ) -> Result<(), WriteError<core::fmt::Error>> {
         out.write_str(&self.to_string(message)?).map_err(WriteError::Output)
     }
 
@@ -154,7 +160,11 @@ impl<'r> EncodeOptions<'r> {
     /// # Errors
     /// As [`EncodeOptions::to_string`], and what `out` says.
     #[cfg(feature = "std")]
-    pub fn write_to_io(&self, message: &dyn Reflect, out: &mut impl std::io::Write) -> Result<(), WriteError<std::io::Error>> {
+    pub fn write_to_io(
+        &self,
+        message: &dyn Reflect,
+        out: &mut impl std::io::Write,
+    ) -> Result<(), WriteError<std::io::Error>> {
         out.write_all(self.to_string(message)?.as_bytes()).map_err(WriteError::Output)
     }
 }

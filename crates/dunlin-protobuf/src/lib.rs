@@ -49,7 +49,6 @@ mod unknown;
 pub mod wire;
 pub mod wkt;
 
-
 pub use decode::{DecodeError, DecodeErrorKind};
 pub use encode::EncodeOptions;
 pub use extension::{Extend, Extension};

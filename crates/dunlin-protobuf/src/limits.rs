@@ -101,7 +101,9 @@ pub enum LimitError {
         limit: usize,
     },
     /// More memory than `Limits::memory`.
-    #[error("the message would take more memory than {memory} bytes and {expansion} for each byte of input (Limits::memory)")]
+    #[error(
+        "the message would take more memory than {memory} bytes and {expansion} for each byte of input (Limits::memory)"
+    )]
     Memory {
         /// The fixed part of the limit.
         memory: usize,

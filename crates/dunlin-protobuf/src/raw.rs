@@ -78,6 +78,39 @@ impl Output<'_> {
     }
 }
 
+impl Output<'_> {
+    /// Writes two bytes.
+    ///
+    /// # Panics
+    /// When they do not fit.
+    #[inline(always)]
+    pub(crate) fn two(&mut self, first: u8, second: u8) {
+        let place = &mut self.memory[self.pos..self.pos + 2];
+        place[0].write(first);
+        place[1].write(second);
+        self.pos += 2;
+    }
+
+    /// Writes two bytes and a slice.
+    ///
+    /// # Panics
+    /// When they do not fit.
+    #[inline(always)]
+    pub(crate) fn two_and_slice(&mut self, first: u8, second: u8, bytes: &[u8]) {
+        let end = self.pos + 2 + bytes.len();
+        let place = &mut self.memory[self.pos..end];
+        place[0].write(first);
+        place[1].write(second);
+        let place = &mut place[2..];
+        // SAFETY: `place` has the length of `bytes`, and is borrowed mutably, so they are apart.
+        // A byte that may be uninitialised has the layout of a byte.
+        unsafe {
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), place.as_mut_ptr().cast::<u8>(), bytes.len());
+        }
+        self.pos = end;
+    }
+}
+
 /// Appends `len` bytes that `write` writes.
 ///
 /// # Panics
@@ -131,11 +164,13 @@ mod tests {
     #[test]
     fn what_is_written_is_appended() {
         let mut vec = alloc::vec![1];
-        append(&mut vec, 3, |out| {
+        append(&mut vec, 8, |out| {
             out.byte(2);
             out.slice(&[3, 4]);
+            out.two(5, 6);
+            out.two_and_slice(7, 8, &[9]);
         });
-        assert_eq!(vec, [1, 2, 3, 4]);
+        assert_eq!(vec, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
         let mut bytes = BytesMut::from(&[1][..]);
         append_bytes(&mut bytes, 1, |out| out.byte(2));
         assert_eq!(&bytes[..], [1, 2]);

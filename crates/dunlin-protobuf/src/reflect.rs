@@ -94,7 +94,9 @@ pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
         (Slot::BytesList(values), Value::Bytes(value)) => values.push(value),
 
         (Slot::Enum(place), Value::Enum(value)) => return place.set(value).then_some(()).ok_or(TypeMismatch),
-        (Slot::Enums(values), Value::Enum(value)) => return values.push(value).then_some(()).ok_or(TypeMismatch),
+        (Slot::Enums(values), Value::Enum(value)) => {
+            return values.push(value).then_some(()).ok_or(TypeMismatch);
+        }
         _ => return Err(TypeMismatch),
     }
     Ok(())
@@ -268,7 +270,9 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         (SlotRef::F32s(from), Slot::F32s(to)) => return to.extend_from_slice(from),
         (SlotRef::F64s(from), Slot::F64s(to)) => return to.extend_from_slice(from),
         (SlotRef::Strings(from), Slot::Strings(to)) => return to.extend_from_slice(from),
-        (SlotRef::Strs(from), Slot::Strings(to)) => return to.extend(from.iter().map(|text| (*text).to_owned())),
+        (SlotRef::Strs(from), Slot::Strings(to)) => {
+            return to.extend(from.iter().map(|text| (*text).to_owned()));
+        }
         (SlotRef::BytesList(from), Slot::BytesList(to)) => return to.extend_from_slice(from),
         (SlotRef::Slices(from), Slot::BytesList(to)) => {
             return to.extend(from.iter().map(|slice| Bytes::copy_from_slice(slice)));
@@ -279,7 +283,9 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
             });
             return;
         }
-        (SlotRef::Enums(from), Slot::I32s(to)) => return to.extend((0..from.len()).filter_map(|i| from.get(i))),
+        (SlotRef::Enums(from), Slot::I32s(to)) => {
+            return to.extend((0..from.len()).filter_map(|i| from.get(i)));
+        }
         (SlotRef::I32s(from), Slot::Enums(to)) => {
             from.iter().for_each(|&number| {
                 to.push(number);
@@ -315,7 +321,8 @@ pub fn equal(a: &dyn Reflect, b: &dyn Reflect) -> bool {
         && a.unknown_fields() == b.unknown_fields()
         && table.fields().iter().enumerate().all(|(index, field)| {
             let (x, y) = (a.slot_ref(index), b.slot_ref(index));
-            let skip = |value| if field.shape == Shape::Implicit { is_default(value) } else { is_empty(value) };
+            let skip =
+                |value| if field.shape == Shape::Implicit { is_default(value) } else { is_empty(value) };
             match (skip(x), skip(y)) {
                 (true, true) => true,
                 (false, false) => equal_slots(x, y),
@@ -342,13 +349,18 @@ fn equal_slots(a: SlotRef<'_>, b: SlotRef<'_>) -> bool {
         (SlotRef::U64s(a), SlotRef::U64s(b)) => a == b,
         (SlotRef::F32s(a), SlotRef::F32s(b)) => a == b,
         (SlotRef::F64s(a), SlotRef::F64s(b)) => a == b,
-        (SlotRef::I32s(_) | SlotRef::Enums(_), SlotRef::I32s(_) | SlotRef::Enums(_)) => numbers(a) == numbers(b),
-        (SlotRef::Strings(_) | SlotRef::Strs(_), SlotRef::Strings(_) | SlotRef::Strs(_)) => texts(a) == texts(b),
+        (SlotRef::I32s(_) | SlotRef::Enums(_), SlotRef::I32s(_) | SlotRef::Enums(_)) => {
+            numbers(a) == numbers(b)
+        }
+        (SlotRef::Strings(_) | SlotRef::Strs(_), SlotRef::Strings(_) | SlotRef::Strs(_)) => {
+            texts(a) == texts(b)
+        }
         (SlotRef::BytesList(_) | SlotRef::Slices(_), SlotRef::BytesList(_) | SlotRef::Slices(_)) => {
             slices(a) == slices(b)
         }
         (SlotRef::Messages(a), SlotRef::Messages(b)) => {
-            a.len() == b.len() && (0..a.len()).all(|i| matches!((a.get(i), b.get(i)), (Some(a), Some(b)) if equal(a, b)))
+            a.len() == b.len()
+                && (0..a.len()).all(|i| matches!((a.get(i), b.get(i)), (Some(a), Some(b)) if equal(a, b)))
         }
         (SlotRef::Map(a), SlotRef::Map(b)) => equal_maps(a, b),
         _ => false,

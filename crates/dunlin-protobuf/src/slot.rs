@@ -101,6 +101,33 @@ pub enum SlotRef<'s> {
     Map(&'s dyn MapRef),
 }
 
+/// Tells that there is one; its value is the message's to show.
+impl core::fmt::Debug for Slot<'_, '_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}
+
+/// Shows scalars and text; of the others, that there is something.
+impl core::fmt::Debug for SlotRef<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Absent => f.write_str("Absent"),
+            Self::Bool(value) => value.fmt(f),
+            Self::I32(value) | Self::Enum(value) => value.fmt(f),
+            Self::I64(value) => value.fmt(f),
+            Self::U32(value) => value.fmt(f),
+            Self::U64(value) => value.fmt(f),
+            Self::F32(value) => value.fmt(f),
+            Self::F64(value) => value.fmt(f),
+            Self::String(value) => value.fmt(f),
+            Self::Bytes(value) => value.fmt(f),
+            Self::Message(value) => value.fmt(f),
+            _ => f.debug_struct("SlotRef").finish_non_exhaustive(),
+        }
+    }
+}
+
 macro_rules! optional {
     ($($from:ty => $variant:ident,)*) => {$(
         impl<'s> From<Option<$from>> for SlotRef<'s> {
@@ -359,12 +386,16 @@ pub type Fill<'f, 'a> = &'f mut dyn FnMut(&mut dyn EntrySlots<'a>) -> bool;
 /// A map field, lent for writing.
 pub trait MapSlot<'a> {
     /// Makes an entry with default key and value, lets `fill` write them, and inserts it if that
-    /// says so; an entry with the same key is replaced. `key_first`: the value of the inserted
-    /// entry is written only by `fill`.
+    /// says so; an entry with the same key is replaced.
     fn insert(&mut self, fill: Fill<'_, 'a>);
 
     /// Removes all entries.
     fn clear(&mut self);
+
+    /// Makes room for this many more, where that is possible.
+    fn reserve(&mut self, additional: usize) {
+        let _ = additional;
+    }
 
     /// Removes the entry with the key that `fill` writes.
     fn remove(&mut self, fill: Fill<'_, 'a>) -> bool;
@@ -594,7 +625,9 @@ impl<'a, K: Part<'a> + Default, V: Part<'a> + Default> MapRef for BTreeMap<K, V>
 }
 
 #[cfg(feature = "std")]
-impl<'a, K: Part<'a> + Default + Ord + core::hash::Hash, V: Part<'a> + Default> MapSlot<'a> for std::collections::HashMap<K, V> {
+impl<'a, K: Part<'a> + Default + Ord + core::hash::Hash, V: Part<'a> + Default> MapSlot<'a>
+    for std::collections::HashMap<K, V>
+{
     fn insert(&mut self, fill: Fill<'_, 'a>) {
         if let Some(entry) = filled::<K, V>(fill) {
             std::collections::HashMap::insert(self, entry.key, entry.value);
@@ -606,7 +639,8 @@ impl<'a, K: Part<'a> + Default + Ord + core::hash::Hash, V: Part<'a> + Default> 
     }
 
     fn remove(&mut self, fill: Fill<'_, 'a>) -> bool {
-        filled::<K, V>(fill).is_some_and(|entry| std::collections::HashMap::remove(self, &entry.key).is_some())
+        filled::<K, V>(fill)
+            .is_some_and(|entry| std::collections::HashMap::remove(self, &entry.key).is_some())
     }
 
     fn size(&self) -> usize {
@@ -669,6 +703,10 @@ impl<K: PartialEq, V> MapView<K, V> {
 impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapSlot<'a> for MapView<K, V> {
     fn insert(&mut self, fill: Fill<'_, 'a>) {
         self.0.extend(filled(fill).map(|entry: Entry<K, V>| (entry.key, entry.value)));
+    }
+
+    fn reserve(&mut self, additional: usize) {
+        self.0.reserve_exact(additional.max(self.0.len()));
     }
 
     fn clear(&mut self) {

@@ -141,6 +141,8 @@ pub struct FieldTable {
     pub(crate) group_like: bool,
     /// Of an extension, the full name; its message type is the extended one.
     pub(crate) extension: bool,
+    /// The JSON name stands in JSON text as it is.
+    pub(crate) plain_json_name: bool,
     pub(crate) child: Child,
     pub(crate) name: Cow<'static, str>,
     pub(crate) json_name: Cow<'static, str>,
@@ -157,6 +159,7 @@ impl FieldTable {
             unchecked: false,
             group_like: false,
             extension: false,
+            plain_json_name: is_plain(json_name),
             child: Child::None,
             name: Cow::Borrowed(name),
             json_name: Cow::Borrowed(json_name),
@@ -247,11 +250,6 @@ impl FieldTable {
         self.group_like
     }
 
-    /// True for enums that know only their declared values.
-    pub(crate) fn is_closed(&self, of: &TableRef) -> bool {
-        self.kind as u8 == Kind::Enum as u8 && self.enum_table(of).is_some_and(|e| e.closed)
-    }
-
     /// The table of the field's message type; `of` is the table that the field is from.
     pub fn message_table(&self, of: &TableRef) -> Option<TableRef> {
         match self.child {
@@ -272,6 +270,19 @@ impl FieldTable {
             _ => None,
         }
     }
+}
+
+/// True for a name that needs no escapes in JSON: letters, digits and `_`.
+pub(crate) const fn is_plain(name: &str) -> bool {
+    let name = name.as_bytes();
+    let mut i = 0;
+    while i < name.len() {
+        if !name[i].is_ascii_alphanumeric() && name[i] != b'_' {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// What decoding looks up first: the expected tag of each field, and what is special about it.
@@ -402,11 +413,17 @@ const fn same(text: &[u8], from: usize, part: &[u8]) -> bool {
 
 /// Fields by their two names, built where it is worth it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct NameIndex(pub(crate) Option<Arc<hashbrown::HashMap<String, u32, foldhash::fast::RandomState>>>);
+pub(crate) struct NameIndex(
+    pub(crate) Option<Arc<hashbrown::HashMap<String, u32, foldhash::fast::RandomState>>>,
+);
 
 impl MessageTable {
     /// A message type; numbers of fields must ascend, and `wire` be [`wire_entries`] of them.
-    pub const fn new(full_name: &'static str, fields: &'static [FieldTable], wire: &'static [WireEntry]) -> Self {
+    pub const fn new(
+        full_name: &'static str,
+        fields: &'static [FieldTable],
+        wire: &'static [WireEntry],
+    ) -> Self {
         Self {
             full_name: Cow::Borrowed(full_name),
             fields: Cow::Borrowed(fields),
@@ -646,7 +663,8 @@ impl EnumTable {
 
     /// The value that JSON means by `name`: its own JSON string, or its name.
     pub fn by_json_name(&self, name: &str) -> Option<&EnumValue> {
-        self.by_name(name).or_else(|| self.values.iter().find(|value| value.json_name.as_deref() == Some(name)))
+        self.by_name(name)
+            .or_else(|| self.values.iter().find(|value| value.json_name.as_deref() == Some(name)))
     }
 
     /// The string of a number in JSON.

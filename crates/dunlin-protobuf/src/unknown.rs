@@ -1,4 +1,4 @@
-use crate::wire::{WireError, Reader, Tag};
+use crate::wire::{Reader, Tag, WireError};
 
 /// Fields that a message carried but its type does not know, in the order of their arrival.
 ///
@@ -10,6 +10,9 @@ pub struct UnknownFields(
 );
 
 impl UnknownFields {
+    /// None at all, for statics.
+    pub(crate) const EMPTY: Self = Self(None);
+
     /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
@@ -28,12 +31,7 @@ impl UnknownFields {
     }
 
     /// Reads past the value of `tag`, which started at `start`, and keeps it.
-    pub(crate) fn keep(
-        &mut self,
-        tag: Tag,
-        start: usize,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), WireError> {
+    pub(crate) fn keep(&mut self, tag: Tag, start: usize, reader: &mut Reader<'_>) -> Result<(), WireError> {
         reader.skip(tag)?;
         self.extend_from_wire(reader.slice(start, reader.position()));
         Ok(())

@@ -4,6 +4,19 @@
 //! the compiler and the pool work on those of [`descriptor`](crate::descriptor).
 #![allow(missing_docs, deprecated)] // The schema documents its members, and deprecates some.
 
+mod any;
+mod mask;
+// The generated module `value` has the oneof of `Value`.
+#[path = "wkt/value.rs"]
+mod json_value;
+mod time;
+mod wrappers;
+
+#[cfg(feature = "serde_json")]
+pub use json_value::NotJson;
+pub use mask::MaskError;
+pub use time::TimeError;
+
 include!("wkt/google.protobuf.rs");
 
 /// The plugin protocol of protoc.

@@ -82,7 +82,12 @@ fn world() -> World {
 }
 
 impl World {
-    fn parse_as(&self, ty: &str, options: DecodeOptions<'_>, text: &str) -> Result<DynamicMessage, JsonError> {
+    fn parse_as(
+        &self,
+        ty: &str,
+        options: DecodeOptions<'_>,
+        text: &str,
+    ) -> Result<DynamicMessage, JsonError> {
         let mut message = DynamicMessage::new(self.pool.message(ty).unwrap());
         options.merge(&mut message, text)?;
         Ok(message)
@@ -113,7 +118,10 @@ fn what_is_accepted_is_written_in_its_normal_form() {
         ("{}", "{}"),
         (r#" { "i32" : 1 } "#, r#"{"i32":1}"#),
         (r#"{"i32":"1","i64":2,"u32":"3e0","u64":4.0}"#, r#"{"i32":1,"i64":"2","u32":3,"u64":"4"}"#),
-        (r#"{"i64":-9223372036854775808,"u64":"18446744073709551615"}"#, r#"{"i64":"-9223372036854775808","u64":"18446744073709551615"}"#),
+        (
+            r#"{"i64":-9223372036854775808,"u64":"18446744073709551615"}"#,
+            r#"{"i64":"-9223372036854775808","u64":"18446744073709551615"}"#,
+        ),
         (r#"{"f32":"NaN","f64":"-Infinity"}"#, r#"{"f32":"NaN","f64":"-Infinity"}"#),
         (r#"{"f32":0.1,"f64":1e300}"#, r#"{"f32":0.1,"f64":1e+300}"#),
         (r#"{"f64":-0.0}"#, r#"{"f64":-0.0}"#),
@@ -128,20 +136,16 @@ fn what_is_accepted_is_written_in_its_normal_form() {
         (r#"{"\u0062yName":{"a":1}}"#, r#"{"byName":{"a":1}}"#), // escapes in a key
         (r#"{"byNumber":{"-1":{"i32":1},"2":{}}}"#, r#"{"byNumber":{"-1":{"i32":1},"2":{}}}"#),
         (r#"{"byFlag":{"true":"RED"}}"#, r#"{"byFlag":{"true":"RED"}}"#),
-        (r#"{"byName":{"a":1,"a":2}}"#, r#"{"byName":{"a":2}}"#),
+        (r#"{"byName":{"a":1,"a":2}}"#, r#"{"byName":{"a":2}}"#), // of a key's values the last counts
         (r#"{"colors":["RED",2]}"#, r#"{"colors":["RED","CRIMSON"]}"#),
         (r#"{"children":[{},{"s":"x"}]}"#, r#"{"children":[{},{"s":"x"}]}"#),
-        // The last of two counts, and does not merge.
-        (r#"{"i32":1,"i32":2}"#, r#"{"i32":2}"#),
-        (r#"{"child":{"i32":1},"child":{"s":"x"}}"#, r#"{"child":{"s":"x"}}"#),
-        (r#"{"oneChild":{"i32":1},"oneChild":{"s":"x"}}"#, r#"{"oneChild":{"s":"x"}}"#),
-        (r#"{"oneInt":1,"oneChild":{}}"#, r#"{"oneChild":{}}"#),
-        (r#"{"ints":[1],"ints":[2]}"#, r#"{"ints":[2]}"#),
-        (r#"{"by_name":{"a":1},"byName":{"b":1}}"#, r#"{"byName":{"b":1}}"#),
         (r#"{"i32":1,"i32":null}"#, "{}"),
         (r#"{"oneInt":1,"oneChild":null}"#, r#"{"oneInt":1}"#),
         (r#"{"oneNull":null}"#, r#"{"oneNull":null}"#),
-        (r#"{"i32":null,"s":null,"child":null,"ints":null,"byName":null,"color":null,"any":null,"time":null,"wrapped":null}"#, "{}"),
+        (
+            r#"{"i32":null,"s":null,"child":null,"ints":null,"byName":null,"color":null,"any":null,"time":null,"wrapped":null}"#,
+            "{}",
+        ),
         // Well-known types.
         (r#"{"wrapped":"5","flag":false}"#, r#"{"wrapped":"5","flag":false}"#),
         (r#"{"wrapped":0}"#, r#"{"wrapped":"0"}"#),
@@ -160,9 +164,18 @@ fn what_is_accepted_is_written_in_its_normal_form() {
         (r#"{"any":{}}"#, r#"{"any":{}}"#),
         (r#"{"any":{"i32":1,"@type":"x.y/t.All"}}"#, r#"{"any":{"@type":"x.y/t.All","i32":1}}"#),
         (r#"{"any":{"@type":"x/google.protobuf.Empty"}}"#, r#"{"any":{"@type":"x/google.protobuf.Empty"}}"#),
-        (r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s"}}"#, r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s"}}"#),
-        (r#"{"any":{"@type":"x/google.protobuf.Value","value":null}}"#, r#"{"any":{"@type":"x/google.protobuf.Value","value":null}}"#),
-        (r#"{"any":{"@type":"x/google.protobuf.Any","value":{"@type":"x/t.All","i32":1}}}"#, r#"{"any":{"@type":"x/google.protobuf.Any","value":{"@type":"x/t.All","i32":1}}}"#),
+        (
+            r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s"}}"#,
+            r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s"}}"#,
+        ),
+        (
+            r#"{"any":{"@type":"x/google.protobuf.Value","value":null}}"#,
+            r#"{"any":{"@type":"x/google.protobuf.Value","value":null}}"#,
+        ),
+        (
+            r#"{"any":{"@type":"x/google.protobuf.Any","value":{"@type":"x/t.All","i32":1}}}"#,
+            r#"{"any":{"@type":"x/google.protobuf.Any","value":{"@type":"x/t.All","i32":1}}}"#,
+        ),
     ] {
         match world.round("t.All", text) {
             Ok(got) => assert_eq!(got, want, "{text}"),
@@ -175,25 +188,97 @@ fn what_is_accepted_is_written_in_its_normal_form() {
 fn what_is_no_message_is_refused() {
     let world = world();
     for text in [
-        "", "null", "[]", "1", "{", "{}}", "{} x", "{\"i32\":1,}", "{,}", "{'i32':1}", "{i32:1}", "{\"i32\" 1}",
-        "{\"i32\":1 \"s\":\"\"}", "{/**/}", "{\"ints\":[1,]}", "{\"ints\":[,1]}", "{\"ints\":[1 2]}", "{\"i32\":}",
-        r#"{"nope":1}"#, r#"{"[t.nope]":1}"#, r#"{"nope":null}"#,
-        r#"{"i32":1e536870000}"#, r#"{"i32":"1e536870000"}"#, r#"{"i32":0.5}"#, r#"{"i32":2147483648}"#,
-        r#"{"i32":""}"#, r#"{"i32":" 1"}"#, r#"{"i32":"1 "}"#, r#"{"i32":01}"#, r#"{"i32":-01}"#, r#"{"i32":+1}"#,
-        r#"{"i32":true}"#, r#"{"i32":1a}"#, r#"{"u32":-1}"#, r#"{"u64":18446744073709551616}"#,
-        r#"{"f64":NaN}"#, r#"{"f64":1e309}"#, r#"{"f32":3.502823e38}"#, r#"{"f64":""}"#, r#"{"f64":"1x"}"#,
-        r#"{"b":1}"#, r#"{"b":"true"}"#, r#"{"b":True}"#, r#"{"b":truex}"#, r#"{"s":1}"#, r#"{"s":"\ud800"}"#,
-        r#"{"s":"\ud800\u0041"}"#, r#"{"s":"\udc00"}"#, r#"{"s":"\x"}"#, r#"{"s":"\u12"}"#, "{\"s\":\"\n\"}", r#"{"s":"a"#,
-        r#"{"by":"@"}"#, r#"{"color":"red"}"#, r#"{"color":RED}"#, r#"{"color":[]}"#, r#"{"color":true}"#,
-        r#"{"ints":1}"#, r#"{"ints":[null]}"#, r#"{"strs":[1]}"#, r#"{"children":[null]}"#, r#"{"byName":{"a":null}}"#,
-        r#"{"byName":{1:1}}"#, r#"{"byNumber":{"x":{}}}"#, r#"{"byNumber":{"01":{}}}"#, r#"{"byFlag":{"True":1}}"#,
-        r#"{"wrappers":[null]}"#, r#"{"empty":{"x":1}}"#, r#"{"duration":"1"}"#, r#"{"time":"now"}"#, r#"{"mask":"a_b"}"#,
-        r#"{"struct":[]}"#, r#"{"list":{}}"#, r#"{"value":NaN}"#,
-        r#"{"any":{"i32":1}}"#, r#"{"any":{"@type":"","i32":1}}"#, r#"{"any":{"@type":"t.All"}}"#,
-        r#"{"any":{"@type":"x/t.Nope"}}"#, r#"{"any":{"@type":"x/t.All","@type":"x/t.All"}}"#,
+        "",
+        "null",
+        "[]",
+        "1",
+        "{",
+        "{}}",
+        "{} x",
+        "{\"i32\":1,}",
+        "{,}",
+        "{'i32':1}",
+        "{i32:1}",
+        "{\"i32\" 1}",
+        "{\"i32\":1 \"s\":\"\"}",
+        "{/**/}",
+        "{\"ints\":[1,]}",
+        "{\"ints\":[,1]}",
+        "{\"ints\":[1 2]}",
+        "{\"i32\":}",
+        r#"{"nope":1}"#,
+        r#"{"[t.nope]":1}"#,
+        r#"{"nope":null}"#,
+        r#"{"i32":1e536870000}"#,
+        r#"{"i32":"1e536870000"}"#,
+        r#"{"i32":0.5}"#,
+        r#"{"i32":2147483648}"#,
+        r#"{"i32":""}"#,
+        r#"{"i32":" 1"}"#,
+        r#"{"i32":"1 "}"#,
+        r#"{"i32":01}"#,
+        r#"{"i32":-01}"#,
+        r#"{"i32":+1}"#,
+        r#"{"i32":true}"#,
+        r#"{"i32":1a}"#,
+        r#"{"u32":-1}"#,
+        r#"{"u64":18446744073709551616}"#,
+        r#"{"f64":NaN}"#,
+        r#"{"f64":1e309}"#,
+        r#"{"f32":3.502823e38}"#,
+        r#"{"f64":""}"#,
+        r#"{"f64":"1x"}"#,
+        r#"{"b":1}"#,
+        r#"{"b":"true"}"#,
+        r#"{"b":True}"#,
+        r#"{"b":truex}"#,
+        r#"{"s":1}"#,
+        r#"{"s":"\ud800"}"#,
+        r#"{"s":"\ud800\u0041"}"#,
+        r#"{"s":"\udc00"}"#,
+        r#"{"s":"\x"}"#,
+        r#"{"s":"\u12"}"#,
+        "{\"s\":\"\n\"}",
+        r#"{"s":"a"#,
+        r#"{"by":"@"}"#,
+        r#"{"color":"red"}"#,
+        r#"{"color":RED}"#,
+        r#"{"color":[]}"#,
+        r#"{"color":true}"#,
+        r#"{"ints":1}"#,
+        r#"{"ints":[null]}"#,
+        r#"{"strs":[1]}"#,
+        r#"{"children":[null]}"#,
+        r#"{"byName":{"a":null}}"#,
+        r#"{"byName":{1:1}}"#,
+        r#"{"byNumber":{"x":{}}}"#,
+        r#"{"byNumber":{"01":{}}}"#,
+        r#"{"byFlag":{"True":1}}"#,
+        r#"{"wrappers":[null]}"#,
+        r#"{"empty":{"x":1}}"#,
+        r#"{"duration":"1"}"#,
+        r#"{"time":"now"}"#,
+        r#"{"mask":"a_b"}"#,
+        r#"{"struct":[]}"#,
+        r#"{"list":{}}"#,
+        r#"{"value":NaN}"#,
+        r#"{"any":{"i32":1}}"#,
+        r#"{"any":{"@type":"","i32":1}}"#,
+        r#"{"any":{"@type":"t.All"}}"#,
+        r#"{"any":{"@type":"x/t.Nope"}}"#,
+        r#"{"any":{"@type":"x/t.All","@type":"x/t.All"}}"#,
         r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s","i32":1}}"#,
-        r#"{"any":{"@type":"x/google.protobuf.Duration"}}"#, r#"{"any":{"@type":"x/google.protobuf.Empty","value":{}}}"#,
+        r#"{"any":{"@type":"x/google.protobuf.Duration"}}"#,
+        r#"{"any":{"@type":"x/google.protobuf.Empty","value":{}}}"#,
         r#"{"any":{"@type":1}}"#,
+        // A field that is there twice, under whichever name, and a oneof with two members.
+        r#"{"i32":1,"i32":2}"#,
+        r#"{"child":{"i32":1},"child":{"s":"x"}}"#,
+        r#"{"oneInt":1,"oneInt":1}"#,
+        r#"{"oneInt":1,"oneChild":{}}"#,
+        r#"{"ints":[1],"ints":[2]}"#,
+        r#"{"by_name":{"a":1},"byName":{"b":1}}"#,
+        r#"{"any":{"@type":"x/t.All","i32":1,"i32":1}}"#,
     ] {
         let result = world.parse_as("t.All", world.options(), text);
         assert!(result.is_err(), "{text} gave {}", world.write(&result.unwrap()).unwrap());
@@ -229,8 +314,11 @@ fn proto2_has_required_fields_closed_enums_and_extensions() {
         (r#"{"id":1,"closed":3}"#, None),
         (r#"{}"#, None),
         (r#"{"id":1,"below":[{}]}"#, None),
-        (r#"{"id":1,"[o.ext]":5,"[o.words]":["a","b"]}"#, Some(r#"{"id":1,"[o.ext]":5,"[o.words]":["a","b"]}"#)),
-        (r#"{"id":1,"[o.ext]":5,"[o.ext]":6}"#, Some(r#"{"id":1,"[o.ext]":6}"#)),
+        (
+            r#"{"id":1,"[o.ext]":5,"[o.words]":["a","b"]}"#,
+            Some(r#"{"id":1,"[o.ext]":5,"[o.words]":["a","b"]}"#),
+        ),
+        (r#"{"id":1,"[o.ext]":5,"[o.ext]":6}"#, None),
         (r#"{"id":1,"[o.ext]":null}"#, Some(r#"{"id":1}"#)),
         (r#"{"id":1,"[o.more]":{"id":2}}"#, Some(r#"{"id":1,"[o.more]":{"id":2}}"#)),
         (r#"{"id":1,"[o.more]":{}}"#, None),
@@ -258,11 +346,14 @@ fn depth_is_limited_whatever_nests() {
             wrap("nope", nested("[", "]", levels)),
             format!("{}{{}}{}", "{\"child\":".repeat(levels), "}".repeat(levels)),
             format!("{}{{}}{}", "{\"byNumber\":{\"1\":".repeat(levels), "}}".repeat(levels)),
-            wrap("any", format!(
-                "{}{{}}{}",
-                "{\"@type\":\"x/google.protobuf.Any\",\"value\":".repeat(levels),
-                "}".repeat(levels)
-            )),
+            wrap(
+                "any",
+                format!(
+                    "{}{{}}{}",
+                    "{\"@type\":\"x/google.protobuf.Any\",\"value\":".repeat(levels),
+                    "}".repeat(levels)
+                ),
+            ),
         ] {
             assert_eq!(parse(&text).is_ok(), is_ok, "{levels} levels of {}", &text[..30]);
         }
@@ -270,8 +361,20 @@ fn depth_is_limited_whatever_nests() {
     // As deep as is allowed, both ways, without harm to the stack.
     let deepest = format!("{}{{}}{}", "{\"byNumber\":{\"1\":".repeat(100), "}}".repeat(100));
     assert_eq!(world.write(&parse(&deepest).unwrap()).unwrap(), deepest);
-    assert!(world.parse_as("t.All", DecodeOptions::new().limits(Limits::default().depth(0)), "{\"child\":{}}").is_err());
-    assert!(world.parse_as("t.All", DecodeOptions::new().limits(Limits::default().elements(2)), "{\"ints\":[1,2,3]}").is_err());
+    assert!(
+        world
+            .parse_as("t.All", DecodeOptions::new().limits(Limits::default().depth(0)), "{\"child\":{}}")
+            .is_err()
+    );
+    assert!(
+        world
+            .parse_as(
+                "t.All",
+                DecodeOptions::new().limits(Limits::default().elements(2)),
+                "{\"ints\":[1,2,3]}"
+            )
+            .is_err()
+    );
     assert!(world.parse_as("t.All", DecodeOptions::new().limits(Limits::default().size(2)), "{ }").is_err());
     let poor = DecodeOptions::new().limits(Limits::default().memory(1000, 0));
     assert!(world.parse_as("t.All", poor, &format!("{{\"ints\":[{}1]}}", "1,".repeat(1000))).is_err());
@@ -297,9 +400,8 @@ fn any_and_extensions_in_wire_bytes_are_limited_when_written() {
     assert!(world.write(&DynamicMessage::decode(table, &any).unwrap()).is_err());
 
     // o.more in itself: field 102, of length-delimited wire type.
-    let must = (0..2000).fold(vec![0x08, 0x01], |inner, _| {
-        [vec![0x08, 0x01], vec![0xb2], field(0x06, &inner)].concat()
-    });
+    let must = (0..2000)
+        .fold(vec![0x08, 0x01], |inner, _| [vec![0x08, 0x01], vec![0xb2], field(0x06, &inner)].concat());
     let table = world.pool.message("o.Must").unwrap();
     assert!(world.write(&DynamicMessage::decode(table, &must).unwrap()).is_err());
 }
@@ -325,7 +427,10 @@ fn options_change_what_is_written() {
     let world = world();
     let message = world.parse_as("t.All", world.options(), r#"{"byName":{"a":1},"color":"RED"}"#).unwrap();
     let options = EncodeOptions::new();
-    assert_eq!(options.preserve_proto_names().to_string(&message).unwrap(), r#"{"color":"RED","by_name":{"a":1}}"#);
+    assert_eq!(
+        options.preserve_proto_names().to_string(&message).unwrap(),
+        r#"{"color":"RED","by_name":{"a":1}}"#
+    );
     assert_eq!(options.enums_as_numbers().to_string(&message).unwrap(), r#"{"color":1,"byName":{"a":1}}"#);
     assert_eq!(
         options.pretty().to_string(&message).unwrap(),
@@ -344,8 +449,14 @@ fn options_change_what_is_written() {
 fn errors_name_the_field_and_the_place() {
     let world = world();
     for (text, want) in [
-        ("{\"children\":[{},\n {\"child\":{\"s\":7}}]}", "$.children[1].child.s: expected a string, found a number, at line 2, column 16"),
-        ("{\"byName\":{\"\u{e4}\":\"x\"}}", "$.byName[\"\u{e4}\"]: the value is not an integer, at line 1, column 16"),
+        (
+            "{\"children\":[{},\n {\"child\":{\"s\":7}}]}",
+            "$.children[1].child.s: expected a string, found a number, at line 2, column 16",
+        ),
+        (
+            "{\"byName\":{\"\u{e4}\":\"x\"}}",
+            "$.byName[\"\u{e4}\"]: the value is not an integer, at line 1, column 16",
+        ),
         ("{\"nope\":1}", "$: t.All has no field `nope`, at line 1, column 2"),
         ("{\"i32\":3000000000}", "$.i32: the number is out of the range of int32, at line 1, column 8"),
     ] {

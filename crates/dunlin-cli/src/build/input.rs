@@ -11,7 +11,8 @@ use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet};
 
 use super::config::{self, Workspace};
 use super::modules::ModuleFiles;
-use super::{BuildArgs, Failure, image};
+use super::{BuildArgs, Failure, image, printed};
+use crate::payload::Format;
 
 /// Files to compile, and where they and their imports come from.
 pub(crate) struct Input {
@@ -64,18 +65,21 @@ impl<'a> Reference<'a> {
         Ok(Self { path, format })
     }
 
-    fn is_binary(&self) -> Result<bool, Failure> {
+    /// The format of a descriptor set; `None` for source files.
+    fn descriptors(&self) -> Result<Option<Format>, Failure> {
         let ending = Path::new(self.path).extension().and_then(|e| e.to_str()).unwrap_or_default();
         match self.format.unwrap_or(ending) {
-            "binpb" | "bin" | "pb" | "protoset" | "desc" | "fds" => Ok(true),
-            format @ ("json" | "txtpb" | "yaml" | "gz" | "zst" | "git" | "tar" | "tgz" | "zip") => {
-                Err(Failure::Other(format!("format `{format}` is not supported yet; use `binpb`")))
-            }
-            "dir" | "mod" | "protofile" => Ok(false),
-            format if self.format.is_some() => {
-                Err(Failure::Other(format!("unknown format `{format}`; known is `binpb`")))
-            }
-            _ => Ok(false),
+            "binpb" | "bin" | "pb" | "protoset" | "desc" | "fds" => Ok(Some(Format::Binary)),
+            "json" => Ok(Some(Format::Json)),
+            "txtpb" => Ok(Some(Format::Text)),
+            format @ ("yaml" | "gz" | "zst" | "git" | "tar" | "tgz" | "zip") => Err(Failure::Other(format!(
+                "format `{format}` is not supported yet; use `binpb`, `json` or `txtpb`"
+            ))),
+            "dir" | "mod" | "protofile" => Ok(None),
+            format if self.format.is_some() => Err(Failure::Other(format!(
+                "unknown format `{format}`; known are `binpb`, `json` and `txtpb`"
+            ))),
+            _ => Ok(None),
         }
     }
 }
@@ -84,18 +88,21 @@ impl<'a> Reference<'a> {
 #[derive(Debug)]
 pub(crate) struct Output {
     path: String,
+    pub(crate) format: Format,
 }
 
 impl Output {
-    /// Reads `FILE`, `FILE#format=binpb` or `-`.
+    /// Reads `FILE`, `FILE#format=json` or `-`.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let reference = Reference::parse(text)?;
-        if !reference.is_binary()?
-            && let Some(format) = reference.format
-        {
-            return Err(Failure::Other(format!("format `{format}` is for inputs; use `binpb`")));
-        }
-        Ok(Self { path: reference.path.to_owned() })
+        let format = match (reference.descriptors()?, reference.format) {
+            (Some(format), _) => format,
+            (None, Some(format)) => {
+                return Err(Failure::Other(format!("format `{format}` is for inputs; use `binpb`")));
+            }
+            (None, None) => Format::Binary,
+        };
+        Ok(Self { path: reference.path.to_owned(), format })
     }
 
     /// Opens the output and lets `produce` write to it.
@@ -125,8 +132,11 @@ fn produce_buffered(
 
 pub(crate) fn resolve(args: &BuildArgs) -> Result<Input, Failure> {
     let reference = Reference::parse(&args.input)?;
-    if reference.is_binary()? || reference.path == "-" {
-        return descriptors(reference.path, args);
+    if let Some(format) = reference.descriptors()? {
+        return descriptors(reference.path, format, args);
+    }
+    if reference.path == "-" {
+        return descriptors(reference.path, Format::Binary, args);
     }
     let path = Path::new(reference.path);
     let is_folder = path.is_dir();
@@ -266,15 +276,20 @@ fn modules(
     })
 }
 
-fn descriptors(path: &str, args: &BuildArgs) -> Result<Input, Failure> {
+fn descriptors(path: &str, format: Format, args: &BuildArgs) -> Result<Input, Failure> {
     let mut bytes = Vec::new();
     let read = match path {
         "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
         path => std::fs::read(path).map(|read| bytes = read),
     };
     read.map_err(|error| format!("cannot read {path}: {error}"))?;
-    let mut set = FileDescriptorSet::decode(&bytes)
-        .map_err(|error| format!("{path} is not a descriptor set: {error}"))?;
+    let mut set = match format {
+        Format::Json | Format::Text => {
+            printed::read(&bytes, format, if path == "-" { "input" } else { path })?
+        }
+        _ => FileDescriptorSet::decode(&bytes)
+            .map_err(|error| format!("{path} is not a descriptor set: {error}"))?,
+    };
     if set.file.is_empty() {
         return Err(Failure::Other(format!("{path} holds no files")));
     }

@@ -28,6 +28,12 @@ What is written
   --dependency_out=FILE            A make rule: outputs and the files they depend on.
   --print_free_field_numbers       The free field numbers of all messages.
 
+Messages from standard input to standard output
+  --encode=TYPE                    Text to binary.
+  --deterministic_output           Entries of maps in the order of their keys; with --encode.
+  --decode=TYPE                    Binary to text.
+  --decode_raw                     Binary to text without a schema.
+
 How it goes
   --error_format=FORMAT            gcc (default) or msvs.
   --fatal_warnings                 Warnings count as errors.
@@ -70,12 +76,25 @@ pub(crate) struct Arguments {
     pub(crate) direct_dependencies_message: String,
     pub(crate) option_dependencies: Option<HashSet<String>>,
     pub(crate) option_dependencies_message: String,
+    pub(crate) transcode: Option<Transcode>,
+    pub(crate) deterministic_output: bool,
     pub(crate) generators: Vec<Generator>,
     /// `protoc-gen-NAME` to its program.
     pub(crate) plugins: HashMap<String, String>,
     /// NAME to the command before its program.
     pub(crate) prefixes: HashMap<String, Vec<String>>,
     parameters: HashMap<String, String>,
+}
+
+/// A message of this type, from standard input to standard output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Transcode {
+    /// Text to binary.
+    Encode(String),
+    /// Binary to text.
+    Decode(String),
+    /// Binary of an unknown type to text.
+    DecodeRaw,
 }
 
 /// `--NAME_out=PARAMETER:LOCATION`
@@ -262,11 +281,9 @@ impl Arguments {
             // Without effect since editions and proto3 optional are part of the language.
             "--experimental_editions" | "--experimental_allow_proto3_optional" | "--enable_codegen_trace" => {
             }
-            "--encode"
-            | "--decode"
-            | "--decode_raw"
-            | "--deterministic_output"
-            | "--edition_defaults_out"
+            "--encode" | "--decode" | "--decode_raw" => self.set_transcode(name, value)?,
+            "--deterministic_output" => self.deterministic_output = true,
+            "--edition_defaults_out"
             | "--edition_defaults_minimum"
             | "--edition_defaults_maximum"
             | "--notices" => {
@@ -277,11 +294,33 @@ impl Arguments {
         Ok(None)
     }
 
+    fn set_transcode(&mut self, name: &str, value: String) -> Result<(), Failure> {
+        if self.transcode.is_some() || self.print_free_field_numbers {
+            return Err("Only one of --encode and --decode can be specified.".into());
+        }
+        if !self.generators.is_empty() || self.descriptor_set_out.is_some() {
+            return Err(format!("Cannot use {name} and generate code or descriptors at the same time."));
+        }
+        self.transcode = Some(match name {
+            "--encode" if value.is_empty() => return Err("Type name for --encode cannot be blank.".into()),
+            "--decode" if value.is_empty() => {
+                return Err("Type name for --decode cannot be blank.\n\
+                    To decode an unknown message, use --decode_raw."
+                    .into());
+            }
+            "--encode" => Transcode::Encode(value),
+            "--decode" => Transcode::Decode(value),
+            _ if !value.is_empty() => return Err(format!("{name} does not take a parameter.")),
+            _ => Transcode::DecodeRaw,
+        });
+        Ok(())
+    }
+
     fn take_generator(&mut self, name: &str, value: String) -> Result<(), Failure> {
         let generator =
             |suffix: &str| name.strip_prefix("--").and_then(|n| n.strip_suffix(suffix)).map(str::to_owned);
         if let Some(generator) = generator("_out") {
-            if self.print_free_field_numbers {
+            if self.print_free_field_numbers || self.transcode.is_some() {
                 return Err(
                     "Cannot use --encode, --decode or print .proto info and generate code at the same time."
                         .into(),
@@ -352,12 +391,31 @@ impl Arguments {
         if self.proto_path.is_empty() && self.descriptor_set_in.is_empty() {
             self.proto_path.push((String::new(), ".".into()));
         }
+        if self.deterministic_output && !matches!(self.transcode, Some(Transcode::Encode(_))) {
+            return Err("Can only use --deterministic_output with --encode.".into());
+        }
+        if self.transcode.is_some() && self.descriptor_set_out.is_some() {
+            return Err("Cannot use --encode or --decode and generate descriptors at the same time.".into());
+        }
+        if self.transcode.is_some() && self.dependency_out.is_some() {
+            return Err("Can only use --dependency_out=FILE when generating code.".into());
+        }
+        if self.transcode == Some(Transcode::DecodeRaw) {
+            let has_inputs = !self.inputs.is_empty();
+            return if has_inputs {
+                Err("When using --decode_raw, no input files should be given.".into())
+            } else {
+                Ok(())
+            };
+        }
         let can_do_without = self.print_free_field_numbers && !self.descriptor_set_in.is_empty();
         if self.inputs.is_empty() && !can_do_without {
             return Err("Missing input file.".into());
         }
-        let has_output =
-            !self.generators.is_empty() || self.descriptor_set_out.is_some() || self.print_free_field_numbers;
+        let has_output = !self.generators.is_empty()
+            || self.transcode.is_some()
+            || self.descriptor_set_out.is_some()
+            || self.print_free_field_numbers;
         if !has_output {
             return Err("Missing output directives.".into());
         }

@@ -8,11 +8,12 @@ use dunlin_codegen::output::Output;
 use dunlin_codegen::plugin;
 use dunlin_compiler::{Compilation, CompiledFile, DescriptorOptions};
 use dunlin_protobuf::descriptor::DescriptorMessage;
-use dunlin_protobuf::descriptor::{DescriptorProto, Edition, FileDescriptorProto};
+use dunlin_protobuf::descriptor::{DescriptorProto, Edition, FileDescriptorProto, FileDescriptorSet};
 use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse, Version};
 
 use super::Failure;
 use super::arguments::{Arguments, Generator};
+use crate::rust_plugin;
 
 /// The generators that are part of protoc itself.
 const BUILTIN: [&str; 10] =
@@ -59,6 +60,13 @@ fn run_plugin(
 ) -> Result<(), Failure> {
     let with_json_names = !WITHOUT_JSON_NAMES.contains(&generator.name.as_str());
     let request = request(compilation, arguments.parameter(generator), with_json_names);
+    // Our own generator needs no program, unless one is named.
+    if generator.name == "dunlin"
+        && !arguments.plugins.contains_key(plugin)
+        && !arguments.prefixes.contains_key(&generator.name)
+    {
+        return take(rust_plugin::respond(request), compilation, plugin, output);
+    }
     let program = arguments.plugins.get(plugin).cloned().unwrap_or_else(|| plugin.to_owned());
     let mut command = match arguments.prefixes.get(&generator.name) {
         Some(prefix) => {
@@ -72,7 +80,7 @@ fn run_plugin(
         }
         None => Command::new(&program),
     };
-    let mut response = plugin::run(&mut command, &request).map_err(|error| {
+    let response = plugin::run(&mut command, &request).map_err(|error| {
         let cure = match &error {
             plugin::PluginError::Start { .. } => {
                 format!("; it has to be on the PATH, or named by --plugin={plugin}=PATH")
@@ -81,8 +89,18 @@ fn run_plugin(
         };
         format!("{plugin}: {error}{cure}")
     })?;
+    take(response, compilation, plugin, output)
+}
+
+/// Takes over what a plugin answered.
+fn take(
+    mut response: CodeGeneratorResponse,
+    compilation: &Compilation,
+    plugin: &str,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let error = response.error.take().filter(|error| !error.is_empty());
-    let support = check_support(compilation, plugin, &response);
+    let support = check_support(compilation.inputs().map(CompiledFile::proto), plugin, &response);
     output.apply(response).map_err(|error| error.to_string())?;
     support?;
     error.map_or(Ok(()), Err)
@@ -142,15 +160,14 @@ fn drop_derived_json_names(proto: &mut FileDescriptorProto) {
 }
 
 /// A plugin has to know the language that the files are written in.
-fn check_support(
-    compilation: &Compilation,
+pub(crate) fn check_support<'f>(
+    files: impl Iterator<Item = &'f FileDescriptorProto>,
     plugin: &str,
     response: &CodeGeneratorResponse,
 ) -> Result<(), Failure> {
     let features = response.supported_features.unwrap_or_default();
-    for file in compilation.inputs() {
-        let proto = file.proto();
-        let path = file.path();
+    for proto in files {
+        let path = proto.name.as_deref().unwrap_or_default();
         if features & PROTO3_OPTIONAL == 0 && proto.syntax.as_deref() == Some("proto3") && has_optional(proto)
         {
             return Err(format!(
@@ -198,46 +215,70 @@ fn run_builtin(
     generator: &Generator,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let language = &generator.name;
-    let Some(protoc) = find_protoc() else {
-        return Err(format!(
-            "the {language} generator is part of Google's protoc, and none is found; install protoc so that it is \
-             on the PATH, name it by the environment variable DUNLIN_PROTOC, or use --plugin=protoc-gen-{language}=PATH"
-        ));
+    let options =
+        DescriptorOptions { include_imports: true, include_source_info: true, retain_options: true };
+    let set = compilation.file_descriptor_set(options);
+    let files: Vec<&str> = compilation.inputs().map(CompiledFile::path).collect();
+    let generated = builtin_files(&generator.name, &[], &arguments.parameter(generator), &set, &files)?;
+    for (name, content) in generated {
+        output.add(&name, content).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// What a generator that is built into a real protoc makes of files; `protoc` is the command, or
+/// empty to look for one.
+pub(crate) fn builtin_files(
+    language: &str,
+    protoc: &[String],
+    parameter: &str,
+    set: &FileDescriptorSet,
+    files: &[&str],
+) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut command = match (protoc, find_protoc()) {
+        ([program, arguments @ ..], _) => {
+            let mut command = Command::new(program);
+            command.args(arguments);
+            command
+        }
+        ([], Some(found)) => Command::new(found),
+        ([], None) => {
+            return Err(format!(
+                "the {language} generator is part of Google's protoc, and none is found; install protoc so that it \
+                 is on the PATH, name it by the environment variable DUNLIN_PROTOC, or use \
+                 --plugin=protoc-gen-{language}=PATH"
+            ));
+        }
     };
+    let shown = command.get_program().to_string_lossy().into_owned();
     let scratch = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
-    let set = scratch.path().join("descriptors");
+    let descriptors = scratch.path().join("descriptors");
     let folder = scratch.path().join("out");
     let write = || -> std::io::Result<()> {
-        let options =
-            DescriptorOptions { include_imports: true, include_source_info: true, retain_options: true };
-        let mut bytes = Vec::new();
-        compilation.file_descriptor_set(options).encode_into(&mut bytes);
-        std::fs::write(&set, bytes)?;
+        std::fs::write(&descriptors, set.encode_to_vec())?;
         std::fs::create_dir(&folder)
     };
     write().map_err(|error| format!("cannot write to a temporary folder: {error}"))?;
-    let parameter = arguments.parameter(generator);
-    let mut command = Command::new(&protoc);
-    command.arg(format!("--descriptor_set_in={}", set.display()));
+    command.arg(format!("--descriptor_set_in={}", descriptors.display()));
     command.arg(format!("--{language}_out={}", folder.display()));
     if !parameter.is_empty() {
         command.arg(format!("--{language}_opt={parameter}"));
     }
-    command.args(compilation.inputs().map(CompiledFile::path));
-    let status = command.status().map_err(|error| format!("cannot start {}: {error}", protoc.display()))?;
+    command.args(files);
+    let status = command.status().map_err(|error| format!("cannot start {shown}: {error}"))?;
     if !status.success() {
-        return Err(format!("{} failed: {status}", protoc.display()));
+        return Err(format!("{shown} failed: {status}"));
     }
+    let mut generated = Vec::new();
     for file in walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().flatten() {
         if !file.file_type().is_file() {
             continue;
         }
         let name = file.path().strip_prefix(&folder).unwrap_or(file.path()).to_string_lossy().into_owned();
         let content = std::fs::read(file.path()).map_err(|error| format!("{name}: {error}"))?;
-        output.add(&name, content).map_err(|error| error.to_string())?;
+        generated.push((name, content));
     }
-    Ok(())
+    Ok(generated)
 }
 
 /// A protoc that is not this program.
@@ -298,7 +339,7 @@ fn write_folder(location: &str, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write_archive(location: &str, output: &Output) -> Result<(), zip::result::ZipError> {
+pub(crate) fn write_archive(location: &str, output: &Output) -> Result<(), zip::result::ZipError> {
     use std::io::Write;
     let mut archive = zip::ZipWriter::new(std::fs::File::create(location)?);
     let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);

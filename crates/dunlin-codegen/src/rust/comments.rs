@@ -9,30 +9,88 @@ use dunlin_protobuf::descriptor::Location;
 pub(super) fn lines(location: Option<&Location>) -> Vec<String> {
     let text = location.and_then(|l| l.leading_comments.as_deref().or(l.trailing_comments.as_deref()));
     let Some(text) = text else { return Vec::new() };
-    let mut fenced = false;
+    // The fence that is open: its character and how many of them.
+    let mut fence: Option<(char, usize)> = None;
     let mut lines: Vec<String> = text
         .trim_end()
         .lines()
         .map(|line| {
-            let line = line.strip_prefix(' ').unwrap_or(line).trim_end();
+            let line = printable(line.strip_prefix(' ').unwrap_or(line));
+            let line = line.trim_end();
             let trimmed = line.trim_start();
-            if let Some(info) = trimmed.strip_prefix("```") {
-                fenced = !fenced;
-                let language = if fenced && (info.is_empty() || info == "rust") { "text" } else { info };
-                return format!("```{language}");
-            }
-            if fenced {
-                return line.to_owned();
+            let mark = trimmed.chars().next().filter(|c| matches!(c, '`' | '~'));
+            let run = mark.map_or(0, |mark| trimmed.chars().take_while(|&c| c == mark).count());
+            let rest = trimmed[run..].trim();
+            match (fence, mark) {
+                (Some((open, count)), _) => {
+                    if mark == Some(open) && run >= count && rest.is_empty() {
+                        fence = None;
+                        return trimmed.to_owned();
+                    }
+                    return line.to_owned();
+                }
+                (None, Some(mark)) if run >= 3 && !rest.contains('`') => {
+                    fence = Some((mark, run));
+                    return format!("{}{}", &trimmed[..run], language(rest));
+                }
+                _ => {}
             }
             let indent = (line.len() - trimmed.len()).min(3);
-            format!("{:indent$}{}", "", escape(trimmed))
+            // Behind the mark of a list, more than one space could make code of the rest.
+            let trimmed = match trimmed
+                .starts_with(['-', '+', '*', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+            {
+                true => trimmed.split_whitespace().collect::<Vec<_>>().join(" "),
+                false => trimmed.to_owned(),
+            };
+            format!("{:indent$}{}", "", escape(&trimmed))
         })
         .collect();
-    if fenced {
-        lines.push("```".into());
+    if let Some((mark, count)) = fence {
+        lines.push(mark.to_string().repeat(count));
     }
     let first = lines.iter().position(|line| !line.is_empty()).unwrap_or(lines.len());
     lines.split_off(first)
+}
+
+/// The language of fenced code; anything that rustdoc might take for Rust is text.
+fn language(info: &str) -> &str {
+    const KNOWN: &[&str] = &[
+        "bash",
+        "c",
+        "cpp",
+        "css",
+        "go",
+        "html",
+        "http",
+        "java",
+        "javascript",
+        "js",
+        "json",
+        "kotlin",
+        "php",
+        "proto",
+        "protobuf",
+        "python",
+        "ruby",
+        "sh",
+        "shell",
+        "sql",
+        "toml",
+        "ts",
+        "typescript",
+        "xml",
+        "yaml",
+    ];
+    if KNOWN.contains(&info) { info } else { "text" }
+}
+
+/// A line without characters that the compiler refuses in comments: control characters, and those
+/// that turn the direction of text.
+fn printable(line: &str) -> String {
+    let is_hidden =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    line.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect()
 }
 
 fn escape(line: &str) -> String {
@@ -44,10 +102,6 @@ fn escape(line: &str) -> String {
         match c {
             '`' if balanced => in_code = !in_code,
             '`' | '[' | ']' | '<' | '>' if !in_code => out.push('\\'),
-            '\t' => {
-                out.push(' ');
-                continue;
-            }
             _ => {}
         }
         out.push(c);
@@ -62,7 +116,9 @@ mod tests {
     #[test]
     fn nothing_becomes_a_test_or_a_link() {
         let location = Location {
-            leading_comments: Some(" See [Foo] <b>.\n\n     let x = 1;\n ```\n code[0]\n ```\n `a[b]`\n".into()),
+            leading_comments: Some(
+                " See [Foo] <b>.\n\n     let x = 1;\n ```\n code[0]\n ```\n `a[b]`\n".into(),
+            ),
             ..Default::default()
         };
         let want = ["See \\[Foo\\] \\<b\\>.", "", "   let x = 1;", "```text", "code[0]", "```", "`a[b]`"];

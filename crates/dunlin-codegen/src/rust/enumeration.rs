@@ -55,26 +55,30 @@ pub(super) fn enumeration(model: &Model<'_>, e: &EnumView<'_>, code: &mut Code) 
             code.line(format!("pub const {constant}: Self = Self({});", value.number()));
         }
     });
-    if !starts_at_zero {
-        code.gap();
-        code.block(format!("impl Default for {name} {{"), "}", |code| {
-            code.block("fn default() -> Self {", "}", |code| code.line(format!("Self::{}", names[0])));
-        });
-    }
     code.gap();
     code.block("const _: () = {", "};", |code| {
         code.line(format!("use {}::generated::*;", model.options.runtime));
         let count = names.len();
         code.block(format!("static VALUES: [EnumValue; {count}] = ["), "];", |code| {
             for value in e.values() {
-                let json = value.json_name().map_or(String::new(), |json| format!(".json({})", literal(&json)));
+                let json =
+                    value.json_name().map_or(String::new(), |json| format!(".json({})", literal(&json)));
                 code.line(format!("EnumValue::new({}, {}){json},", value.number(), literal(value.name())));
             }
         });
         let closed = e.is_closed();
-        code.line(format!("static TABLE: EnumTable = EnumTable::new({}, {closed}, &VALUES);", literal(&e.full_name())));
+        code.line(format!(
+            "static TABLE: EnumTable = EnumTable::new({}, {closed}, &VALUES);",
+            literal(&e.full_name())
+        ));
         let openness = if closed { "closed" } else { "open" };
         let own = model.path(place, name, &place.modules);
         code.line(format!("enumeration!({own}, TABLE, {openness});"));
+        if !starts_at_zero {
+            code.gap();
+            code.block(format!("impl Default for {own} {{"), "}", |code| {
+                code.block("fn default() -> Self {", "}", |code| code.line(format!("Self::{}", names[0])));
+            });
+        }
     });
 }

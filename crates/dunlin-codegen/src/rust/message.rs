@@ -6,7 +6,6 @@ use dunlin_protobuf::table::{DefaultValue, Kind, Shape};
 use super::code::{Code, byte_literal, literal};
 use super::comments;
 use super::model::{Field, Flavor, Message, Model, Oneof, entry, kind_of};
-use super::names::constant;
 
 /// Writes the struct of a message, its view, and their implementations.
 pub(super) fn message(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
@@ -106,7 +105,7 @@ fn members<'m, 'p>(message: &'m Message<'p>) -> Vec<Member<'m, 'p>> {
 
 /// Writes the enums of a message's oneofs, into the message's module.
 pub(super) fn oneofs(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
-    let from = model.inner_module(message.view);
+    let from = model.inner_module(message.view).to_vec();
     for (index, oneof) in message.oneofs.iter().enumerate() {
         for flavor in [Flavor::Owned, Flavor::View] {
             let (name, life) = match (&oneof.view, flavor) {
@@ -141,10 +140,12 @@ fn accessors(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
     if with_default.is_empty() {
         return;
     }
+    let idents: Vec<&str> = with_default.iter().map(|field| field.ident.as_str()).collect();
     code.gap();
     code.block(format!("impl {} {{", place.name), "}", |code| {
         for field in with_default {
             let ident = &field.ident;
+            let method = accessor_name(ident, &idents);
             let default = message.table.fields()[field.index].default_value();
             let value = scalar_default(default);
             code.gap();
@@ -178,9 +179,25 @@ fn accessors(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
                     (ty, body)
                 }
             };
-            code.block(format!("pub fn {ident}(&self) -> {} {{", body.0), "}", |code| code.line(body.1));
+            code.block(format!("pub fn {method}(&self) -> {} {{", body.0), "}", |code| code.line(body.1));
         }
     });
+}
+
+/// Functions that every message has; a method of the same name would hide them.
+const EVERY_MESSAGE: &[&str] = &[
+    "as_reflect", "clone", "decode", "decode_bytes", "decode_delimited", "default", "encode_delimited", "encode_into",
+    "encode_into_bytes", "encode_to_bytes", "encode_to_vec", "encoded_len", "eq", "extension", "fmt", "merge",
+    "message_table", "set_extension", "clear_extension", "has_extension",
+];
+
+/// The name of a field's method.
+fn accessor_name(ident: &str, idents: &[&str]) -> String {
+    let mut name = ident.to_owned();
+    while EVERY_MESSAGE.contains(&name.as_str()) || (name != ident && idents.contains(&name.as_str())) {
+        name.push('_');
+    }
+    name
 }
 
 fn scalar_default(value: &DefaultValue) -> Option<String> {
@@ -205,8 +222,8 @@ fn scalar_default(value: &DefaultValue) -> Option<String> {
 }
 
 /// The name of the table of a map's entry.
-fn entry_name(field: &dunlin_protobuf::pool::FieldView<'_>) -> String {
-    format!("{}_ENTRY", constant(field.name()).trim_start_matches("r#"))
+fn entry_name(field: &Field<'_>) -> String {
+    format!("{}_ENTRY", field.ident.trim_start_matches("r#").to_uppercase())
 }
 
 /// The table of a field; `from` is the module that it is written in.
@@ -231,7 +248,10 @@ pub(super) fn field_table(
     match view.kind() {
         FieldKind::Message(_) if view.is_map() => out += &format!(".message(|| &{entry_of})"),
         FieldKind::Message(message) => {
-            out += &format!(".message(<{} as Message>::message_table)", model.message_path(message.id(), Flavor::Owned, from));
+            out += &format!(
+                ".message(<{} as Message>::message_table)",
+                model.message_path(message.id(), Flavor::Owned, from)
+            );
         }
         FieldKind::Enum(e) => {
             let place = model.enum_place(e.id());
@@ -277,7 +297,7 @@ fn table(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
     for field in message.fields.iter().filter(|field| field.shape == Shape::Map) {
         let FieldKind::Message(entry_view) = field.view.kind() else { continue };
         let entry_table = model.pool.message(&entry_view.full_name()).expect("the pool has all its messages");
-        let name = entry_name(&field.view);
+        let name = entry_name(field);
         let parts = entry(&field.view);
         code.block(format!("static {name}_FIELDS: [FieldTable; 2] = ["), "];", |code| {
             for (field, view) in entry_table.fields().iter().zip([parts.0, parts.1]) {
@@ -295,7 +315,7 @@ fn table(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
     let count = message.fields.len();
     code.block(format!("static FIELDS: [FieldTable; {count}] = ["), "];", |code| {
         for (field, entry) in message.fields.iter().zip(table.fields()) {
-            code.line(format!("{},", field_table(model, &entry_name(&field.view), entry, &field.view, from)));
+            code.line(format!("{},", field_table(model, &entry_name(field), entry, &field.view, from)));
         }
     });
     code.line(format!("static WIRE: [WireEntry; {count}] = wire_entries(&FIELDS);"));
@@ -374,7 +394,9 @@ fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code
         });
         if flavor == Flavor::Owned {
             code.block("fn measure(&self, out: &mut Measure) {", "}", |code| code.line("walk(self, out);"));
-            code.block("fn write(&self, out: &mut Writer<'_, '_>) {", "}", |code| code.line("walk(self, out);"));
+            code.block("fn write(&self, out: &mut Writer<'_, '_>) {", "}", |code| {
+                code.line("walk(self, out);")
+            });
         }
     });
     code.gap();
@@ -438,7 +460,13 @@ fn list_name(kind: Kind, flavor: Flavor) -> String {
     }
 }
 
-fn oneof_member(model: &Model<'_>, message: &Message<'_>, index: u16, field: &Field<'_>, flavor: Flavor) -> String {
+fn oneof_member(
+    model: &Model<'_>,
+    message: &Message<'_>,
+    index: u16,
+    field: &Field<'_>,
+    flavor: Flavor,
+) -> String {
     let oneof = &message.oneofs[usize::from(index)];
     format!("{}::{}", model.oneof_path(message, oneof, flavor), field.ident)
 }
@@ -452,7 +480,9 @@ fn slot(model: &Model<'_>, message: &Message<'_>, field: &Field<'_>, flavor: Fla
     let name = slot_name(field.kind, flavor);
     match field.shape {
         Shape::Map => format!("Slot::Map(&mut self.{ident})"),
-        Shape::Repeated | Shape::Packed => format!("Slot::{}(&mut self.{ident})", list_name(field.kind, flavor)),
+        Shape::Repeated | Shape::Packed => {
+            format!("Slot::{}(&mut self.{ident})", list_name(field.kind, flavor))
+        }
         Shape::Oneof(oneof) => {
             let member = oneof_member(model, message, oneof, field, flavor);
             let place = format!("select!(self.{}, {member})", message.oneofs[usize::from(oneof)].ident);
@@ -488,7 +518,9 @@ fn slot_ref(model: &Model<'_>, message: &Message<'_>, field: &Field<'_>, flavor:
     let name = ref_name(field.kind);
     match field.shape {
         Shape::Map => format!("SlotRef::Map(&self.{ident})"),
-        Shape::Repeated | Shape::Packed => format!("SlotRef::{}(&self.{ident})", list_name(field.kind, flavor)),
+        Shape::Repeated | Shape::Packed => {
+            format!("SlotRef::{}(&self.{ident})", list_name(field.kind, flavor))
+        }
         Shape::Oneof(oneof) => {
             let member = oneof_member(model, message, oneof, field, flavor);
             let value = match field.kind {
@@ -497,16 +529,22 @@ fn slot_ref(model: &Model<'_>, message: &Message<'_>, field: &Field<'_>, flavor:
                 _ => "*v",
             };
             let oneof = &message.oneofs[usize::from(oneof)].ident;
-            format!("match &self.{oneof} {{ Some({member}(v)) => SlotRef::{name}({value}), _ => SlotRef::Absent }}")
+            format!(
+                "match &self.{oneof} {{ Some({member}(v)) => SlotRef::{name}({value}), _ => SlotRef::Absent }}"
+            )
         }
         Shape::Explicit | Shape::Required => match field.kind {
             Kind::Message | Kind::Group => format!("SlotRef::opt_message(self.{ident}.as_ref())"),
             Kind::Enum => format!("SlotRef::opt_enum(self.{ident})"),
-            Kind::String | Kind::Bytes if flavor == Flavor::Owned => format!("self.{ident}.as_deref().into()"),
+            Kind::String | Kind::Bytes if flavor == Flavor::Owned => {
+                format!("self.{ident}.as_deref().into()")
+            }
             _ => format!("self.{ident}.into()"),
         },
         Shape::Implicit => match field.kind {
-            Kind::String | Kind::Bytes if flavor == Flavor::Owned => format!("SlotRef::{name}(&self.{ident})"),
+            Kind::String | Kind::Bytes if flavor == Flavor::Owned => {
+                format!("SlotRef::{name}(&self.{ident})")
+            }
             Kind::Enum => format!("SlotRef::Enum(self.{ident}.0)"),
             _ => format!("SlotRef::{name}(self.{ident})"),
         },

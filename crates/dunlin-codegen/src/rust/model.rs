@@ -1,6 +1,6 @@
 //! What the schema's types are in Rust: paths, members, boxes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use dunlin_protobuf::dynamic::DynamicPool;
@@ -28,6 +28,29 @@ pub(super) struct Place {
     pub(super) view: Option<String>,
 }
 
+impl Place {
+    /// Moves the place below the path that an option gives for it.
+    fn move_outside(&mut self, options: &Options, full_name: &str) {
+        let Some((prefix, path)) = options.extern_path_of(full_name) else { return };
+        let prefix = prefix.trim_start_matches('.');
+        self.external = Some(match path.rsplit_once("::") {
+            Some((module, name)) if prefix == full_name => {
+                // The type is said by name: its view has the name beside it.
+                self.name = name.to_owned();
+                self.view = self.view.take().map(|_| format!("{name}View"));
+                self.modules.clear();
+                module.to_owned()
+            }
+            _ => {
+                // What the path already stands for is not said again.
+                let skip = prefix.split('.').filter(|part| !part.is_empty()).count();
+                self.modules = self.modules.split_off(skip.min(self.modules.len()));
+                path.to_owned()
+            }
+        });
+    }
+}
+
 /// One field of a message.
 #[derive(Clone, Debug)]
 pub(super) struct Field<'p> {
@@ -43,6 +66,7 @@ pub(super) struct Field<'p> {
 /// A oneof of a message.
 #[derive(Clone, Debug)]
 pub(super) struct Oneof {
+    /// The member of the struct.
     pub(super) ident: String,
     /// The name of its enum in the message's module.
     pub(super) name: String,
@@ -67,8 +91,16 @@ pub(super) struct Model<'p> {
     messages: HashMap<MessageId, Place>,
     enums: HashMap<EnumId, Place>,
     boxed: HashMap<MessageId, Vec<bool>>,
+    /// The module of each package.
+    packages: HashMap<String, Vec<String>>,
+    /// The module of what is declared inside a message.
+    inner: HashMap<MessageId, Vec<String>>,
+    /// The enums of a message's oneofs, and those of its view.
+    oneofs: HashMap<MessageId, Vec<(String, Option<String>)>>,
     /// Type names that are taken, by module.
     taken: HashMap<Vec<String>, Vec<String>>,
+    /// Names of modules that are taken, by module.
+    taken_modules: HashMap<Vec<String>, Vec<String>>,
 }
 
 /// A message that is larger than this lies in a box where it is one field of another.
@@ -81,66 +113,132 @@ impl<'p> Model<'p> {
             options,
             messages: HashMap::new(),
             enums: HashMap::new(),
-            boxed: HashMap::new(),
+            boxed: boxes(pool),
+            packages: HashMap::new(),
+            inner: HashMap::new(),
+            oneofs: HashMap::new(),
             taken: HashMap::new(),
+            taken_modules: HashMap::new(),
         };
-        let borrowing = borrowing(pool);
-        // Types first, then views: a type is called what the schema calls it.
-        for file in pool.descriptors().files() {
+        let files = || pool.descriptors().files();
+        // Packages first, then messages: what another file declares changes no package's module.
+        let packages: BTreeSet<String> = files().map(|file| file.package().to_owned()).collect();
+        for package in &packages {
+            model.claim_package(package);
+        }
+        // Types first, then views, then oneofs: a type is called what the schema calls it.
+        for file in files() {
             for message in file.messages().filter(|m| !m.is_map_entry()) {
-                let place = model.place(&file, message.parent(), &message.full_name(), message.name());
+                let modules = model.scope(&file, message.parent());
+                let place = model.place(modules, message.name());
                 model.messages.insert(message.id(), place);
             }
             for e in file.enums() {
-                let place = model.place(&file, e.parent(), &e.full_name(), e.name());
+                let modules = model.scope(&file, e.parent());
+                let place = model.place(modules, e.name());
                 model.enums.insert(e.id(), place);
             }
         }
-        for message in pool.descriptors().files().flat_map(|file| file.messages()) {
-            if let Some(place) = model.messages.get_mut(&message.id())
-                && borrowing.contains_key(&message.id())
-                && options.views
+        let borrowing = borrowing(pool);
+        if options.views {
+            for message in
+                files().flat_map(|file| file.messages()).filter(|m| borrowing.contains_key(&m.id()))
             {
-                let taken = model.taken.entry(place.modules.clone()).or_default();
-                place.view = Some(match place.external {
-                    Some(_) => format!("{}View", place.name),
-                    None => unique(format!("{}View", place.name), taken),
-                });
+                if let Some(place) = model.messages.get_mut(&message.id()) {
+                    let taken = model.taken.entry(place.modules.clone()).or_default();
+                    place.view = Some(unique(format!("{}View", place.name), taken));
+                }
             }
         }
-        model.boxed = boxes(pool);
+        for message in files().flat_map(|file| file.messages()).filter(|m| !m.is_map_entry()) {
+            model.name_oneofs(message, &borrowing);
+        }
+        // Names inside another crate follow the same rules, below the path that leads there.
+        for file in files() {
+            for message in file.messages().filter(|m| !m.is_map_entry()) {
+                let place = model.messages.get_mut(&message.id()).expect("all messages have a place");
+                place.move_outside(options, &message.full_name());
+            }
+            for e in file.enums() {
+                let place = model.enums.get_mut(&e.id()).expect("all enums have a place");
+                place.move_outside(options, &e.full_name());
+            }
+        }
         model
     }
 
-    fn place(
-        &mut self,
-        file: &FileView<'p>,
-        parent: Option<MessageView<'p>>,
-        full_name: &str,
-        name: &str,
-    ) -> Place {
-        let mut modules: Vec<String> = file.package().split('.').filter(|p| !p.is_empty()).map(module).collect();
-        let mut enclosing = Vec::new();
-        let mut next = parent;
-        while let Some(message) = next {
-            enclosing.push(module(message.name()));
-            next = message.parent();
+    /// Gives a package, and those around it, a module each.
+    fn claim_package(&mut self, package: &str) {
+        if self.packages.contains_key(package) {
+            return;
         }
-        modules.extend(enclosing.into_iter().rev());
-        let external = self.options.extern_path_of(full_name);
-        if let Some((prefix, path)) = external {
-            // What the path already stands for is not said again.
-            let skip = prefix.split('.').filter(|part| !part.is_empty()).count();
-            let exact = prefix.trim_start_matches('.') == full_name;
-            let (external, name) = match path.rsplit_once("::") {
-                Some((module, name)) if exact => (module.to_owned(), name.to_owned()),
-                _ => (path.to_owned(), type_name(name)),
-            };
-            let modules = if exact { Vec::new() } else { modules.split_off(skip.min(modules.len())) };
-            return Place { external: Some(external), modules, name, view: None };
+        let modules = match package.rsplit_once('.') {
+            _ if package.is_empty() => Vec::new(),
+            None => self.claim_module(&[], package),
+            Some((around, name)) => {
+                self.claim_package(around);
+                let around = self.packages[around].clone();
+                self.claim_module(&around, name)
+            }
+        };
+        self.packages.insert(package.to_owned(), modules);
+    }
+
+    /// A module of this name in another.
+    fn claim_module(&mut self, parent: &[String], name: &str) -> Vec<String> {
+        let mut modules = parent.to_vec();
+        modules.push(unique(module(name), self.taken_modules.entry(parent.to_vec()).or_default()));
+        modules
+    }
+
+    /// The module that holds what is declared in a message, or in a file outside messages.
+    fn scope(&mut self, file: &FileView<'p>, message: Option<MessageView<'p>>) -> Vec<String> {
+        let Some(message) = message else { return self.packages[file.package()].clone() };
+        if let Some(known) = self.inner.get(&message.id()) {
+            return known.clone();
         }
+        let parent = self.scope(file, message.parent());
+        let modules = self.claim_module(&parent, message.name());
+        self.inner.insert(message.id(), modules.clone());
+        modules
+    }
+
+    fn place(&mut self, modules: Vec<String>, name: &str) -> Place {
         let name = unique(type_name(name), self.taken.entry(modules.clone()).or_default());
         Place { external: None, modules, name, view: None }
+    }
+
+    fn name_oneofs(&mut self, message: MessageView<'p>, borrowing: &HashMap<MessageId, ()>) {
+        let table = self.pool.message(&message.full_name()).expect("the pool has all its messages");
+        let modules = self.scope(&message.file(), Some(message));
+        let taken = self.taken.entry(modules).or_default();
+        let mut names = Vec::new();
+        while let Some(name) = table.oneof_name(names.len() as u16) {
+            let this = Shape::Oneof(names.len() as u16);
+            let borrows = sorted(&message).iter().zip(table.fields()).any(|(field, entry)| {
+                entry.cardinality() == this
+                    && match field.kind() {
+                        FieldKind::Message(m) => borrowing.contains_key(&m.id()),
+                        _ => matches!(entry.kind(), Kind::String | Kind::Bytes),
+                    }
+            });
+            let name = unique(type_name(name), taken);
+            let view = (borrows && self.options.views).then(|| unique(format!("{name}View"), taken));
+            names.push((name, view));
+        }
+        self.oneofs.insert(message.id(), names);
+    }
+
+    /// The module of a package.
+    pub(super) fn package_module(&self, package: &str) -> &[String] {
+        self.packages.get(package).map_or(&[], Vec::as_slice)
+    }
+
+    /// A name for a constant beside the types of a module, whose constructors are values too.
+    pub(super) fn constant_name(&self, wanted: String, module: &[String], taken: &mut Vec<String>) -> String {
+        let types = self.taken.get(module).map_or(&[][..], Vec::as_slice);
+        taken.extend(types.iter().filter(|name| **name == wanted).cloned());
+        unique(wanted, taken)
     }
 
     pub(super) fn message_place(&self, id: MessageId) -> &Place {
@@ -181,7 +279,13 @@ impl<'p> Model<'p> {
     }
 
     /// The type of one value of a field.
-    pub(super) fn value_type(&self, view: &FieldView<'p>, kind: Kind, flavor: Flavor, from: &[String]) -> String {
+    pub(super) fn value_type(
+        &self,
+        view: &FieldView<'p>,
+        kind: Kind,
+        flavor: Flavor,
+        from: &[String],
+    ) -> String {
         let runtime = &self.options.runtime;
         match kind {
             Kind::Bool => "bool".into(),
@@ -269,36 +373,22 @@ impl<'p> Model<'p> {
             });
         }
         let mut oneofs = Vec::new();
-        let mut names = self.nested_names(view);
-        while let Some(name) = table.oneof_name(oneofs.len() as u16) {
-            let this = Shape::Oneof(oneofs.len() as u16);
-            let borrows = fields.iter().filter(|f| f.shape == this).any(|f| match f.view.kind() {
-                FieldKind::Message(m) => self.message_place(m.id()).view.is_some(),
-                _ => matches!(f.kind, Kind::String | Kind::Bytes),
-            });
-            let ident = unique(field(name), &mut taken);
-            let name = unique(type_name(name), &mut names);
-            let view = (borrows && self.options.views).then(|| unique(format!("{name}View"), &mut names));
-            oneofs.push(Oneof { ident, name, view });
+        for (index, (name, view)) in self.oneofs[&view.id()].iter().cloned().enumerate() {
+            let in_schema = table.oneof_name(index as u16).expect("the names were made from the table");
+            oneofs.push(Oneof { ident: unique(field(in_schema), &mut taken), name, view });
         }
         let unknown = unique("unknown_fields".into(), &mut taken);
         Message { view, table, fields, oneofs, unknown }
     }
 
     /// The module of what is declared inside a message.
-    pub(super) fn inner_module(&self, view: MessageView<'p>) -> Vec<String> {
-        let mut modules = self.message_place(view.id()).modules.clone();
-        modules.push(module(view.name()));
-        modules
-    }
-
-    fn nested_names(&self, view: MessageView<'p>) -> Vec<String> {
-        self.taken.get(&self.inner_module(view)).cloned().unwrap_or_default()
+    pub(super) fn inner_module(&self, view: MessageView<'p>) -> &[String] {
+        &self.inner[&view.id()]
     }
 
     /// The path of a oneof's enum from the message's own module.
     pub(super) fn oneof_path(&self, message: &Message<'p>, oneof: &Oneof, flavor: Flavor) -> String {
-        let inner = module(message.view.name());
+        let inner = self.inner_module(message.view).last().expect("the module of a message has a name");
         match (&oneof.view, flavor) {
             (Some(view), Flavor::View) => format!("{inner}::{view}"),
             _ => format!("{inner}::{}", oneof.name),
@@ -306,13 +396,62 @@ impl<'p> Model<'p> {
     }
 }
 
-/// What the blocks of implementations use without a path.
+/// What the blocks of implementations use without a path: `generated` of the runtime.
 const RUNTIME_NAMES: &[&str] = &[
-    "Bool", "Bytes", "Context", "Cow", "DecodeError", "Default", "DefaultValue", "Double", "EncodeOptions", "Entries", "Enum",
-    "EnumTable", "EnumValue", "Enumeration", "Extension", "FieldTable", "Fields", "Fixed32", "Fixed64", "Float", "Grp", "Int32",
-    "Int64", "Kind", "Measure", "Message", "MessageTable", "Msg", "Option", "Reflect", "Result", "Registry", "Sfixed32", "Sfixed64", "Shape",
-    "Sint32", "Sint64", "Slot", "SlotRef", "Str", "TableRef", "Uint32", "Uint64", "UnknownFields", "Value", "Vec", "View",
-    "Walk", "WireEntry", "Writer",
+    "Bool",
+    "Bytes",
+    "Context",
+    "Cow",
+    "DecodeError",
+    "Default",
+    "DefaultValue",
+    "Double",
+    "EncodeOptions",
+    "Entries",
+    "Enum",
+    "EnumTable",
+    "EnumValue",
+    "Enumeration",
+    "Err",
+    "Extension",
+    "FieldTable",
+    "Fields",
+    "Fixed32",
+    "Fixed64",
+    "Float",
+    "Grp",
+    "Int32",
+    "Int64",
+    "Kind",
+    "Measure",
+    "Message",
+    "MessageTable",
+    "Msg",
+    "None",
+    "Ok",
+    "Option",
+    "Reflect",
+    "Registry",
+    "Result",
+    "Sfixed32",
+    "Sfixed64",
+    "Shape",
+    "Sint32",
+    "Sint64",
+    "Slot",
+    "SlotRef",
+    "Some",
+    "Str",
+    "TableRef",
+    "Uint32",
+    "Uint64",
+    "UnknownFields",
+    "Value",
+    "Vec",
+    "View",
+    "Walk",
+    "WireEntry",
+    "Writer",
 ];
 
 /// Key and value of a map field.
@@ -361,7 +500,8 @@ fn borrowing(pool: &DynamicPool) -> HashMap<MessageId, ()> {
 /// Which fields, by position in the table, hold their message in a box: those on a cycle, and
 /// large ones.
 fn boxes(pool: &DynamicPool) -> HashMap<MessageId, Vec<bool>> {
-    let messages: Vec<MessageView<'_>> = pool.descriptors().files().flat_map(|file| file.messages()).collect();
+    let messages: Vec<MessageView<'_>> =
+        pool.descriptors().files().flat_map(|file| file.messages()).collect();
     let position: HashMap<MessageId, usize> = messages.iter().enumerate().map(|(i, m)| (m.id(), i)).collect();
     let singular: Vec<Vec<(usize, usize)>> = messages
         .iter()

@@ -1,12 +1,12 @@
 //! Options of files that came as descriptors: which of them are kept in what runs.
 
+use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
 use dunlin_protobuf::pool::{DescriptorPool, FieldKind, FieldView, MessageView};
-use dunlin_protobuf::wire::{Reader, Tag, WireType};
-use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::wire::WireError;
+use dunlin_protobuf::wire::{Reader, Tag, WireType};
 
 use super::BUILTIN;
 use super::value::{Keep, MessageValue, Value};

@@ -97,6 +97,7 @@ pub(crate) fn merge_special<'a>(
 }
 
 #[allow(clippy::too_many_arguments)]
+#[inline]
 fn merge_map<'a>(
     message: &mut dyn Fields<'a>,
     of: &TableRef,
@@ -111,9 +112,11 @@ fn merge_map<'a>(
     let Slot::Map(map) = message.slot(index) else { unreachable!("a map field lends a map") };
     let Some(entry) = field.message_table(of) else { unreachable!("a map field has an entry type") };
     let mut from = start;
+    let count = super::run_length(tag, buf, *pos);
+    cx.budget.elements(count)?;
+    cx.budget.memory(count.saturating_mul(map.size()))?;
+    map.reserve(count);
     loop {
-        cx.budget.elements(1)?;
-        cx.budget.memory(map.size())?;
         let end = primitive::end(buf, pos)?;
         let mut result = Ok(true);
         map.insert(&mut |slots| {
@@ -135,6 +138,7 @@ fn merge_map<'a>(
 }
 
 /// Reads key and value of an entry; false if the value is not one of its closed enum.
+#[inline]
 fn merge_entry<'a>(
     slots: &mut dyn EntrySlots<'a>,
     entry: &TableRef,

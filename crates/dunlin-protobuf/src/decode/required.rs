@@ -2,8 +2,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::error::missing_required;
 use super::DecodeError;
+use super::error::missing_required;
 use crate::message::Reflect;
 use crate::slot::SlotRef;
 use crate::table::Shape;
@@ -24,7 +24,9 @@ fn is_complete(message: &dyn Reflect) -> bool {
             if !field.kind.is_message() {
                 return !matches!(message.slot_ref(index), SlotRef::Absent);
             }
-        } else if !field.kind.is_message() || !field.message_table(&table).is_some_and(|child| child.has_required) {
+        } else if !field.kind.is_message()
+            || !field.message_table(&table).is_some_and(|child| child.has_required)
+        {
             return true;
         }
         match message.slot_ref(index) {

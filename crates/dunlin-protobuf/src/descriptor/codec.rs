@@ -1,7 +1,7 @@
 //! How one kind of field is measured, written and merged; the message tables name these kinds.
 
 use super::message::{DescriptorMessage, Lengths};
-use crate::wire::{WireError, Reader, Tag, WireType, write};
+use crate::wire::{Reader, Tag, WireError, WireType, write};
 
 /// The kinds of fields that descriptor.proto and plugin.proto use. `V` is the type of the struct
 /// member.

@@ -1,4 +1,4 @@
-use crate::wire::{WireError, Reader};
+use crate::wire::{Reader, WireError};
 
 /// A Protocol Buffers message: encode, decode, merge.
 pub trait DescriptorMessage: Default {

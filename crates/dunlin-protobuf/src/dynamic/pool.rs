@@ -7,10 +7,12 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::descriptor::{FieldPresence, FileDescriptorSet, Type, Utf8Validation};
-use crate::pool::{DescriptorPool, EnumId, EnumView, FieldKind, FieldView, MessageId, MessageView, PoolErrors};
+use crate::pool::{
+    DescriptorPool, EnumId, EnumView, FieldKind, FieldView, MessageId, MessageView, PoolErrors,
+};
 use crate::table::{
-    Child, DefaultValue, EnumTable, EnumValue, FieldTable, Kind, MessageTable, NameIndex, Shape, TableRef, WellKnown,
-    wire_entry,
+    Child, DefaultValue, EnumTable, EnumValue, FieldTable, Kind, MessageTable, NameIndex, Shape, TableRef,
+    WellKnown, is_plain, wire_entry,
 };
 
 /// The types of a [`DescriptorPool`], ready for dynamic messages.
@@ -45,18 +47,23 @@ impl DynamicPool {
         let mut extensions = HashMap::with_hasher(RandomState::default());
         let mut extension_names = HashMap::with_hasher(RandomState::default());
         for field in pool.files().flat_map(|file| file.fields()).filter(FieldView::is_extension) {
-            let Some(of) = field.containing_message().and_then(|m| maker.messages.get(&m.id()).copied()) else {
+            let Some(of) = field.containing_message().and_then(|m| maker.messages.get(&m.id()).copied())
+            else {
                 continue;
             };
             let table = maker.field(field);
             extension_names.insert(field.full_name(), (of, table.number));
             extensions.insert((of, table.number), table);
         }
-        let by_name =
-            messages.iter().enumerate().map(|(index, table)| (table.full_name.to_string(), index as u32)).collect();
+        let by_name = messages
+            .iter()
+            .enumerate()
+            .map(|(index, table)| (table.full_name.to_string(), index as u32))
+            .collect();
         let required = maker.required(&messages);
         drop(core::mem::take(&mut maker.messages));
-        let mut made = Self { messages, enums, by_name, extensions, extension_names, pool: DescriptorPool::default() };
+        let mut made =
+            Self { messages, enums, by_name, extensions, extension_names, pool: DescriptorPool::default() };
         for (table, required) in made.messages.iter_mut().zip(required) {
             table.has_required = required;
         }
@@ -117,7 +124,8 @@ impl<'p> Maker<'p> {
     fn new(pool: &'p DescriptorPool) -> Self {
         let message_views: Vec<_> = pool.files().flat_map(|file| file.messages()).collect();
         let enum_views: Vec<_> = pool.files().flat_map(|file| file.enums()).collect();
-        let messages = message_views.iter().enumerate().map(|(index, view)| (view.id(), index as u32)).collect();
+        let messages =
+            message_views.iter().enumerate().map(|(index, view)| (view.id(), index as u32)).collect();
         let enums = enum_views.iter().enumerate().map(|(index, view)| (view.id(), index as u32)).collect();
         Self { message_views, enum_views, messages, enums }
     }
@@ -227,8 +235,13 @@ impl<'p> Maker<'p> {
             unchecked: view.features().utf8_validation == Utf8Validation::NONE,
             group_like: view.is_group_like(),
             extension: view.is_extension(),
+            plain_json_name: !view.is_extension() && is_plain(&view.json_name()),
             child,
-            json_name: Cow::Owned(if view.is_extension() { name.clone() } else { view.json_name().to_string() }),
+            json_name: Cow::Owned(if view.is_extension() {
+                name.clone()
+            } else {
+                view.json_name().to_string()
+            }),
             name: Cow::Owned(name),
             default: view.default_value(),
         }
@@ -270,7 +283,8 @@ fn enum_table(view: EnumView<'_>) -> EnumTable {
     let mut by_number: Vec<u32> = (0..values.len() as u32).collect();
     by_number.sort_by_key(|&index| values[index as usize].number);
     by_number.dedup_by_key(|index| values[*index as usize].number);
-    let by_name = values.iter().enumerate().map(|(index, value)| (value.name.to_string(), index as u32)).collect();
+    let by_name =
+        values.iter().enumerate().map(|(index, value)| (value.name.to_string(), index as u32)).collect();
     EnumTable {
         full_name: Cow::Owned(view.full_name()),
         closed: view.is_closed(),

@@ -7,7 +7,9 @@ use bytes::Bytes;
 
 use super::DynamicMessage;
 use crate::message::{Fields, Reflect};
-use crate::slot::{EntrySlots, Fill, MapRef, MapSlot, MessageList, MessageListRef, MessageSlot, Part, Slot, SlotRef, Visit};
+use crate::slot::{
+    EntrySlots, Fill, MapRef, MapSlot, MessageList, MessageListRef, MessageSlot, Part, Slot, SlotRef, Visit,
+};
 use crate::table::{FieldTable, Kind, Shape, TableRef};
 
 /// The value of one field of a dynamic message.
@@ -126,7 +128,6 @@ impl Storage {
             _ => SlotRef::Absent,
         }
     }
-
 }
 
 impl<'a> Part<'a> for Storage {

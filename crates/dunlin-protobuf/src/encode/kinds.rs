@@ -22,6 +22,13 @@ pub trait Value<K> {
 
     /// Writes the value behind its tag.
     fn write(&self, number: u32, out: &mut Writer<'_, '_>);
+
+    /// Writes tag and value.
+    #[inline(always)]
+    fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+        out.tag(number, Self::WIRE_TYPE);
+        self.write(number, out);
+    }
 }
 
 macro_rules! kinds {
@@ -55,6 +62,11 @@ macro_rules! varints {
             fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
                 let $value = *self;
                 out.varint($raw);
+            }
+            #[inline(always)]
+            fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+                let $value = *self;
+                out.varint_field(number, $raw);
             }
         }
     )*};
@@ -135,6 +147,10 @@ macro_rules! slices {
                 out.varint(self.len() as u64);
                 out.slice(self.as_ref());
             }
+            #[inline(always)]
+            fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+                out.slice_field(number, self.as_ref());
+            }
         }
     )*};
 }
@@ -160,6 +176,12 @@ impl<M: Reflect> Value<Msg> for M {
     fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
         let len = out.take_len();
         out.varint(u64::from(len));
+        M::write(self, out);
+    }
+    #[inline]
+    fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+        let len = out.take_len();
+        out.len_field(number, len);
         M::write(self, out);
     }
 }

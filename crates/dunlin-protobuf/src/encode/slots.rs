@@ -60,7 +60,11 @@ pub(crate) fn walk_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, 
 
     macro_rules! message {
         ($value:expr) => {
-            if kind == Kind::Group { out.member::<Grp>(number, $value) } else { out.member::<Msg>(number, $value) }
+            if kind == Kind::Group {
+                out.member::<Grp>(number, $value)
+            } else {
+                out.member::<Msg>(number, $value)
+            }
         };
     }
 

@@ -149,8 +149,47 @@ impl<'w, 'o> Writer<'w, 'o> {
         self.out.byte(value as u8);
     }
 
+    /// Tag and value of a varint field.
     #[inline(always)]
-    fn tag(&mut self, number: u32, wire_type: WireType) {
+    pub(crate) fn varint_field(&mut self, number: u32, value: u64) {
+        let tag = number << 3;
+        if tag < 0x80 && value < 0x80 {
+            return self.out.two(tag as u8, value as u8);
+        }
+        self.varint(u64::from(tag));
+        self.varint(value);
+    }
+
+    /// Tag and length of a length-delimited field.
+    #[inline(always)]
+    pub(crate) fn len_field(&mut self, number: u32, len: u32) {
+        let tag = number << 3 | WireType::Len as u32;
+        if tag < 0x80 && len < 0x80 {
+            return self.out.two(tag as u8, len as u8);
+        }
+        self.varint(u64::from(tag));
+        self.varint(u64::from(len));
+    }
+
+    /// A whole length-delimited field.
+    #[inline(always)]
+    pub(crate) fn slice_field(&mut self, number: u32, bytes: &[u8]) {
+        let tag = number << 3 | WireType::Len as u32;
+        if tag < 0x80 && bytes.len() < 0x80 {
+            return self.out.two_and_slice(tag as u8, bytes.len() as u8, bytes);
+        }
+        self.slice_field_slow(tag, bytes);
+    }
+
+    #[inline(never)]
+    fn slice_field_slow(&mut self, tag: u32, bytes: &[u8]) {
+        self.varint(u64::from(tag));
+        self.varint(bytes.len() as u64);
+        self.slice(bytes);
+    }
+
+    #[inline(always)]
+    pub(crate) fn tag(&mut self, number: u32, wire_type: WireType) {
         self.varint(u64::from(number << 3 | wire_type as u32));
     }
 
@@ -163,11 +202,7 @@ impl<'w, 'o> Writer<'w, 'o> {
 impl Walk for Writer<'_, '_> {
     #[inline(always)]
     fn member<K>(&mut self, number: u32, value: &impl Value<K>) {
-        fn wire_type<K, V: Value<K>>(_: &V) -> WireType {
-            V::WIRE_TYPE
-        }
-        self.tag(number, wire_type(value));
-        value.write(number, self);
+        value.write_field(number, self);
     }
 
     #[inline]
@@ -186,9 +221,8 @@ impl Walk for Writer<'_, '_> {
     fn map<K, V>(&mut self, number: u32, entries: &impl Entries<K, V>) {
         let sorted = self.measure.deterministic;
         entries.each(sorted, |key, value| {
-            self.tag(number, WireType::Len);
             let len = self.take_len();
-            self.varint(u64::from(len));
+            self.len_field(number, len);
             self.member(1, key);
             self.member(2, value);
         });

@@ -26,19 +26,25 @@ pub(super) fn encode(bytes: &[u8], out: &mut String) {
     let mut piece = [0u8; 256];
     for chunk in bytes.chunks(192) {
         let mut len = 0;
-        for group in chunk.chunks(3) {
-            let word = u32::from(group[0]) << 16
-                | u32::from(*group.get(1).unwrap_or(&0)) << 8
-                | u32::from(*group.get(2).unwrap_or(&0));
-            for i in 0..4 {
-                let is_padding = i > group.len();
-                let digit = ALPHABET[(word >> (18 - 6 * i)) as usize & 63];
-                piece[len + i] = if is_padding { b'=' } else { digit };
-            }
+        let mut groups = chunk.chunks_exact(3);
+        for (group, text) in (&mut groups).zip(piece.chunks_exact_mut(4)) {
+            text.copy_from_slice(&digits([group[0], group[1], group[2]]));
+            len += 4;
+        }
+        if let [first, rest @ ..] = groups.remainder() {
+            let mut text = digits([*first, rest.first().copied().unwrap_or(0), 0]);
+            text[rest.len() + 2..].fill(b'=');
+            piece[len..len + 4].copy_from_slice(&text);
             len += 4;
         }
         out.push_str(core::str::from_utf8(&piece[..len]).expect("base64 is ASCII"));
     }
+}
+
+#[inline]
+fn digits([a, b, c]: [u8; 3]) -> [u8; 4] {
+    let digit = |value: u8| ALPHABET[usize::from(value & 63)];
+    [digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2 | c >> 6), digit(c)]
 }
 
 /// Reads either alphabet, with or without padding.

@@ -133,6 +133,24 @@ impl<'j> Lexer<'j> {
         Ok(key)
     }
 
+    /// Reads the key that starts here, and a colon right behind it, if it is `name`, which has
+    /// nothing to escape.
+    #[inline]
+    pub(super) fn key_is(&mut self, name: &str) -> bool {
+        let start = self.pos + 1;
+        let end = start + name.len();
+        // The first byte tells most names apart.
+        let bytes = self.text.as_bytes();
+        let is_same = bytes.get(end) == Some(&b'"')
+            && bytes.get(end + 1) == Some(&b':')
+            && bytes.get(start) == name.as_bytes().first()
+            && bytes.get(start..end) == Some(name.as_bytes());
+        if is_same {
+            self.pos = end + 2;
+        }
+        is_same
+    }
+
     #[inline]
     pub(super) fn string(&mut self) -> Result<Cow<'j, str>> {
         if self.peek() != Some(b'"') {
@@ -210,9 +228,11 @@ impl<'j> Lexer<'j> {
     }
 
     fn hex(&self, at: usize) -> Result<u32> {
-        let digits = self.text.as_bytes().get(at..at + 4).ok_or_else(|| self.syntax("expected four hex digits"))?;
+        let digits =
+            self.text.as_bytes().get(at..at + 4).ok_or_else(|| self.syntax("expected four hex digits"))?;
         digits.iter().try_fold(0, |code, &digit| {
-            let digit = char::from(digit).to_digit(16).ok_or_else(|| self.syntax("expected four hex digits"))?;
+            let digit =
+                char::from(digit).to_digit(16).ok_or_else(|| self.syntax("expected four hex digits"))?;
             Ok(code << 4 | digit)
         })
     }

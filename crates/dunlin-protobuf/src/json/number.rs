@@ -134,9 +134,9 @@ fn integral(text: &str) -> Result<u64, NotInteger> {
     if point - first as i64 > 20 {
         return Err(NotInteger::OutOfRange);
     }
-    (first..point as usize).try_fold(0u64, |value, at| {
-        value.checked_mul(10)?.checked_add(u64::from(digit(at)))
-    }).ok_or(NotInteger::OutOfRange)
+    (first..point as usize)
+        .try_fold(0u64, |value, at| value.checked_mul(10)?.checked_add(u64::from(digit(at))))
+        .ok_or(NotInteger::OutOfRange)
 }
 
 /// A sign and digits, held to a range in which nothing overflows.
@@ -220,6 +220,9 @@ mod tests {
             assert_eq!(whole(text).and_then(|number| number.float()), want, "{text}");
         }
         assert_eq!(whole("1e309").and_then(|number| number.double()), None);
-        assert_eq!(whole("-0").and_then(|number| number.double()).map(f64::to_bits), Some((-0.0f64).to_bits()));
+        assert_eq!(
+            whole("-0").and_then(|number| number.double()).map(f64::to_bits),
+            Some((-0.0f64).to_bits())
+        );
     }
 }

@@ -12,13 +12,13 @@ use super::lexer::Lexer;
 use super::number::{self, NotInteger, Number};
 use super::write::is_null_value;
 use super::{DecodeOptions, base64, time};
+use crate::UnknownFields;
 use crate::dynamic::{DynamicMessage, Storage};
 use crate::limits::{Budget, LimitError};
 use crate::message::Fields;
 use crate::reflect::{self, Value};
 use crate::registry::Found;
 use crate::slot::{EntrySlots, MapSlot, MessageList, Part, Slot};
-use crate::UnknownFields;
 use crate::table::{FieldTable, Kind, Shape, TableRef, WellKnown};
 
 type Result<T> = core::result::Result<T, JsonError>;
@@ -115,8 +115,14 @@ impl<'j, 'o> Reader<'j, 'o> {
         while self.lex.next_member(is_first)? {
             is_first = false;
             let at = self.lex.pos;
+            if let Some(index) = self.near(table, guess) {
+                guess = index + 1;
+                self.field(message, table, index, &mut seen)
+                    .map_err(|error| error.in_field(table.fields()[index].json_name()))?;
+                continue;
+            }
             let key = self.lex.key()?;
-            if let Some(index) = find(table, &key, guess) {
+            if let Some(index) = table.index_of_json(&key) {
                 guess = index + 1;
                 self.field(message, table, index, &mut seen)
                     .map_err(|error| error.in_field(table.fields()[index].json_name()))?;
@@ -135,6 +141,15 @@ impl<'j, 'o> Reader<'j, 'o> {
         }
         store_extensions(message, table, extensions);
         Ok(())
+    }
+
+    /// The field at `guess` or a little later, if the next key is its name, which is then read.
+    #[inline]
+    fn near(&mut self, table: &TableRef, guess: usize) -> Option<usize> {
+        let near = table.fields().iter().enumerate().skip(guess).take(NEAR);
+        near.into_iter()
+            .find(|(_, field)| field.plain_json_name && self.lex.key_is(field.json_name()))
+            .map(|(index, _)| index)
     }
 
     fn extension(&self, key: &str, table: &TableRef) -> Option<Found<'o>> {
@@ -172,7 +187,8 @@ impl<'j, 'o> Reader<'j, 'o> {
         if self.options.ignore_unknown {
             return self.skip();
         }
-        let kind = JsonErrorKind::UnknownField { name: key.to_string(), message: table.full_name().to_string() };
+        let kind =
+            JsonErrorKind::UnknownField { name: key.to_string(), message: table.full_name().to_string() };
         Err(JsonError::new(kind, at))
     }
 
@@ -294,7 +310,9 @@ impl<'j, 'o> Reader<'j, 'o> {
             | Slot::OptStr(_)
             | Slot::OptSlice(_)
             | Slot::Strs(_)
-            | Slot::Slices(_) => return Err(self.error(JsonErrorKind::Unsupported("JSON is not read into views"))),
+            | Slot::Slices(_) => {
+                return Err(self.error(JsonErrorKind::Unsupported("JSON is not read into views")));
+            }
         }
         Ok(())
     }
@@ -348,7 +366,8 @@ impl<'j, 'o> Reader<'j, 'o> {
 
     fn map(&mut self, map: &mut dyn MapSlot<'_>, field: &FieldTable, of: &TableRef) -> Result<()> {
         let entry = field.message_table(of);
-        let Some((entry, [key_field, value_field])) = entry.as_ref().map(|entry| (entry, entry.fields())) else {
+        let Some((entry, [key_field, value_field])) = entry.as_ref().map(|entry| (entry, entry.fields()))
+        else {
             return Err(self.odd_type());
         };
         map.clear();
@@ -389,20 +408,25 @@ impl<'j, 'o> Reader<'j, 'o> {
             Kind::Bool if key == "true" => Value::Bool(true),
             Kind::Bool if key == "false" => Value::Bool(false),
             Kind::Bool => {
-                return Err(JsonError::new(JsonErrorKind::InvalidValue("a key of this map is \"true\" or \"false\""), at));
+                return Err(JsonError::new(
+                    JsonErrorKind::InvalidValue("a key of this map is \"true\" or \"false\""),
+                    at,
+                ));
             }
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
-                Value::I32(number().and_then(|n| narrow(n.signed())).map_err(|fault| not_integer(fault, "int32", at))?)
-            }
-            Kind::Uint32 | Kind::Fixed32 => {
-                Value::U32(number().and_then(|n| narrow(n.unsigned())).map_err(|fault| not_integer(fault, "uint32", at))?)
-            }
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
-                Value::I64(number().and_then(|n| n.signed()).map_err(|fault| not_integer(fault, "int64", at))?)
-            }
-            Kind::Uint64 | Kind::Fixed64 => {
-                Value::U64(number().and_then(|n| n.unsigned()).map_err(|fault| not_integer(fault, "uint64", at))?)
-            }
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(
+                number().and_then(|n| narrow(n.signed())).map_err(|fault| not_integer(fault, "int32", at))?,
+            ),
+            Kind::Uint32 | Kind::Fixed32 => Value::U32(
+                number()
+                    .and_then(|n| narrow(n.unsigned()))
+                    .map_err(|fault| not_integer(fault, "uint32", at))?,
+            ),
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(
+                number().and_then(|n| n.signed()).map_err(|fault| not_integer(fault, "int64", at))?,
+            ),
+            Kind::Uint64 | Kind::Fixed64 => Value::U64(
+                number().and_then(|n| n.unsigned()).map_err(|fault| not_integer(fault, "uint64", at))?,
+            ),
             _ => return Err(self.odd_type()),
         };
         self.stored(reflect::store(slots.key(), key))?;
@@ -421,7 +445,9 @@ impl<'j, 'o> Reader<'j, 'o> {
             Some(b'"') => {
                 let at = self.lex.pos;
                 let text = self.lex.string()?;
-                let Some(number) = number::whole(&text) else { return Err(not_integer(NotInteger::Fraction, ty, at)) };
+                let Some(number) = number::whole(&text) else {
+                    return Err(not_integer(NotInteger::Fraction, ty, at));
+                };
                 return convert(&number).map_err(|fault| not_integer(fault, ty, at));
             }
             _ => return Err(self.lex.wrong("a number")),
@@ -481,7 +507,9 @@ impl<'j, 'o> Reader<'j, 'o> {
                     "-Infinity" => Ok(minus_infinity),
                     text => match number::whole(text) {
                         Some(number) => convert(&number).ok_or_else(|| out_of_range(at)),
-                        None => Err(JsonError::new(JsonErrorKind::InvalidValue("the string is not a number"), at)),
+                        None => {
+                            Err(JsonError::new(JsonErrorKind::InvalidValue("the string is not a number"), at))
+                        }
                     },
                 }
             }
@@ -612,17 +640,20 @@ impl<'j, 'o> Reader<'j, 'o> {
     fn well_known(&mut self, message: &mut dyn Fields<'_>, table: &TableRef) -> Result<()> {
         match table.well_known {
             WellKnown::Timestamp => {
-                let (seconds, nanos) = self.parsed(time::parse_timestamp, "the string is not a time of RFC 3339")?;
+                let (seconds, nanos) =
+                    self.parsed(time::parse_timestamp, "the string is not a time of RFC 3339")?;
                 self.set(message, table, 1, Value::I64(seconds))?;
                 self.set(message, table, 2, Value::I32(nanos))
             }
             WellKnown::Duration => {
-                let (seconds, nanos) = self.parsed(time::parse_duration, "the string is not a duration like \"1.5s\"")?;
+                let (seconds, nanos) =
+                    self.parsed(time::parse_duration, "the string is not a duration like \"1.5s\"")?;
                 self.set(message, table, 1, Value::I64(seconds))?;
                 self.set(message, table, 2, Value::I32(nanos))
             }
             WellKnown::FieldMask => {
-                let paths = self.parsed(time::parse_field_mask, "the string is no list of camel case paths")?;
+                let paths =
+                    self.parsed(time::parse_field_mask, "the string is no list of camel case paths")?;
                 for path in paths {
                     self.memory(size_of::<String>() + path.len())?;
                     let taken = self.budget.elements(1);
@@ -687,7 +718,8 @@ impl<'j, 'o> Reader<'j, 'o> {
 
         let unknown = || JsonError::new(JsonErrorKind::UnknownType(url.to_string()), at);
         let (_, name) = url.rsplit_once('/').ok_or_else(unknown)?;
-        let held_table = self.options.registry.and_then(|registry| registry.table(name)).ok_or_else(unknown)?;
+        let held_table =
+            self.options.registry.and_then(|registry| registry.table(name)).ok_or_else(unknown)?;
         let mut held = DynamicMessage::new(held_table.clone());
         if held_table.well_known == WellKnown::None {
             self.deeper()?;
@@ -716,7 +748,11 @@ impl<'j, 'o> Reader<'j, 'o> {
             }
             self.skip()?;
         }
-        if is_first { Ok(None) } else { Err(self.error(JsonErrorKind::InvalidValue("an Any has no `@type`"))) }
+        if is_first {
+            Ok(None)
+        } else {
+            Err(self.error(JsonErrorKind::InvalidValue("an Any has no `@type`")))
+        }
     }
 
     /// The object of an `Any` that holds a well-known type: `@type` and `value`.
@@ -741,23 +777,16 @@ impl<'j, 'o> Reader<'j, 'o> {
                 _ => self.unknown(&key, table, at)?,
             }
             if types > 1 || values > 1 {
-                return Err(JsonError::new(JsonErrorKind::InvalidValue("`@type` or `value` is there twice"), at));
+                return Err(JsonError::new(
+                    JsonErrorKind::InvalidValue("`@type` or `value` is there twice"),
+                    at,
+                ));
             }
         }
         if values == 0 {
             return Err(self.error(JsonErrorKind::InvalidValue("an Any of this type has its `value`")));
         }
         Ok(())
-    }
-}
-
-/// The position of the field that `key` means, expected at `guess` or a little later.
-#[inline]
-fn find(table: &TableRef, key: &str, guess: usize) -> Option<usize> {
-    let near = table.fields().iter().enumerate().skip(guess).take(NEAR);
-    match near.into_iter().find(|(_, field)| field.json_name() == key) {
-        Some((index, _)) => Some(index),
-        None => table.index_of_json(key),
     }
 }
 
@@ -776,7 +805,9 @@ fn takes_null(field: &FieldTable, of: &TableRef) -> bool {
     }
 }
 
-fn narrow<W, N: TryFrom<W>>(value: core::result::Result<W, NotInteger>) -> core::result::Result<N, NotInteger> {
+fn narrow<W, N: TryFrom<W>>(
+    value: core::result::Result<W, NotInteger>,
+) -> core::result::Result<N, NotInteger> {
     N::try_from(value?).map_err(|_| NotInteger::OutOfRange)
 }
 
@@ -789,7 +820,11 @@ fn not_integer(fault: NotInteger, ty: &'static str, at: usize) -> JsonError {
     JsonError::new(kind, at)
 }
 
-fn store_extensions(message: &mut dyn Fields<'_>, table: &TableRef, extensions: BTreeMap<u32, (Found<'_>, Storage)>) {
+fn store_extensions(
+    message: &mut dyn Fields<'_>,
+    table: &TableRef,
+    extensions: BTreeMap<u32, (Found<'_>, Storage)>,
+) {
     if extensions.is_empty() {
         return;
     }

@@ -18,9 +18,7 @@ fn digits(bytes: &[u8]) -> Option<i64> {
     if bytes.is_empty() || bytes.len() > 18 {
         return None;
     }
-    bytes.iter().try_fold(0, |value, byte| {
-        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
-    })
+    bytes.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
 }
 
 /// A point and one to nine digits at the start of `bytes`, if there is a point: nanoseconds, and
@@ -73,7 +71,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 }
 
 /// Seconds and nanoseconds of an RFC 3339 time.
-pub(super) fn parse_timestamp(text: &str) -> Option<(i64, i32)> {
+pub(crate) fn parse_timestamp(text: &str) -> Option<(i64, i32)> {
     let bytes = text.as_bytes();
     let at = |index: usize| bytes.get(index).copied();
     if [at(4), at(7), at(10), at(13), at(16)] != [b'-', b'-', b'T', b':', b':'].map(Some) {
@@ -106,7 +104,7 @@ pub(super) fn parse_timestamp(text: &str) -> Option<(i64, i32)> {
 }
 
 /// Appends the time in quotes; false if it is out of range.
-pub(super) fn write_timestamp(seconds: i64, nanos: i32, out: &mut String) -> bool {
+pub(crate) fn write_timestamp(seconds: i64, nanos: i32, out: &mut String) -> bool {
     if !TIMESTAMPS.contains(&seconds) || !(0..SECOND as i32).contains(&nanos) {
         return false;
     }
@@ -114,13 +112,9 @@ pub(super) fn write_timestamp(seconds: i64, nanos: i32, out: &mut String) -> boo
     let time = seconds.rem_euclid(86_400);
     out.push('"');
     padded(year, 4, out);
-    for (before, value) in [
-        ('-', month),
-        ('-', day),
-        ('T', time / 3600),
-        (':', time / 60 % 60),
-        (':', time % 60),
-    ] {
+    for (before, value) in
+        [('-', month), ('-', day), ('T', time / 3600), (':', time / 60 % 60), (':', time % 60)]
+    {
         out.push(before);
         padded(value, 2, out);
     }
@@ -148,7 +142,7 @@ fn write_fraction(nanos: u32, out: &mut String) {
 }
 
 /// Seconds and nanoseconds of a text like `-1.5s`.
-pub(super) fn parse_duration(text: &str) -> Option<(i64, i32)> {
+pub(crate) fn parse_duration(text: &str) -> Option<(i64, i32)> {
     let rest = text.strip_suffix('s')?;
     let (is_negative, rest) = match rest.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -164,7 +158,7 @@ pub(super) fn parse_duration(text: &str) -> Option<(i64, i32)> {
 }
 
 /// Appends the duration in quotes; false if it is out of range or its signs differ.
-pub(super) fn write_duration(seconds: i64, nanos: i32, out: &mut String) -> bool {
+pub(crate) fn write_duration(seconds: i64, nanos: i32, out: &mut String) -> bool {
     let is_valid = (-DURATION..=DURATION).contains(&seconds)
         && nanos.unsigned_abs() < SECOND
         && !(seconds > 0 && nanos < 0)
@@ -183,7 +177,7 @@ pub(super) fn write_duration(seconds: i64, nanos: i32, out: &mut String) -> bool
 }
 
 /// The paths of a field mask, in the spelling of the schema.
-pub(super) fn parse_field_mask(text: &str) -> Option<Vec<String>> {
+pub(crate) fn parse_field_mask(text: &str) -> Option<Vec<String>> {
     if text.is_empty() {
         return Some(Vec::new());
     }
@@ -209,7 +203,7 @@ fn parse_path(text: &str) -> Option<String> {
 }
 
 /// Appends a path in camel case; false if it would not be read back as it is.
-pub(super) fn write_path(path: &str, out: &mut String) -> bool {
+pub(crate) fn write_path(path: &str, out: &mut String) -> bool {
     let mut is_upper = false;
     for character in path.chars() {
         match character {
@@ -241,7 +235,7 @@ mod tests {
             ("1970-01-01T08:00:01+08:00", Some((1, 0))),
             ("1969-12-31T16:00:01-08:00", Some((1, 0))),
             ("2000-02-29T00:00:00Z", Some((951_782_400, 0))),
-            ("1900-02-29T00:00:00Z", None), // no leap year
+            ("1900-02-29T00:00:00Z", None),      // no leap year
             ("0001-01-01T00:00:00+00:01", None), // out of range once the offset is applied
             ("9999-12-31T23:59:59-00:01", None),
             ("0000-01-01T00:00:00Z", None),
@@ -340,7 +334,10 @@ mod tests {
 
     #[test]
     fn field_mask_paths_survive_or_are_refused() {
-        assert_eq!(parse_field_mask("fooBar,baz.quxQuux"), Some(vec!["foo_bar".into(), "baz.qux_quux".into()]));
+        assert_eq!(
+            parse_field_mask("fooBar,baz.quxQuux"),
+            Some(vec!["foo_bar".into(), "baz.qux_quux".into()])
+        );
         assert_eq!(parse_field_mask(""), Some(vec![]));
         for text in ["foo_bar", "a,,b", ",", "a b", "\u{e4}"] {
             assert_eq!(parse_field_mask(text), None, "{text:?}");

@@ -24,9 +24,12 @@ pub(super) struct Writer<'o> {
     unbounded: u32,
 }
 
+/// Growing from nothing costs more than a small message.
+const FIRST_CAPACITY: usize = 1024;
+
 impl<'o> Writer<'o> {
     pub(super) fn new(options: &'o EncodeOptions<'o>) -> Self {
-        Self { out: String::new(), options, indent: 0, unbounded: 0 }
+        Self { out: String::with_capacity(FIRST_CAPACITY), options, indent: 0, unbounded: 0 }
     }
 
     pub(super) fn message(&mut self, message: &dyn Reflect) -> Result {
@@ -75,17 +78,15 @@ impl<'o> Writer<'o> {
     fn fields(&mut self, message: &dyn Reflect, table: &TableRef, is_first: &mut bool) -> Result {
         for (index, field) in table.fields().iter().enumerate() {
             let value = message.slot_ref(index);
-            let skip = match field.shape {
-                Shape::Implicit => is_default(value),
-                _ => is_empty(value),
-            };
-            if skip && (!self.options.emit_unset || field.shape.has_presence() || matches!(value, SlotRef::Absent)) {
+            let skip = is_empty(value) || (field.shape == Shape::Implicit && is_default(value));
+            if skip
+                && (!self.options.emit_unset
+                    || field.shape.has_presence()
+                    || matches!(value, SlotRef::Absent))
+            {
                 continue;
             }
-            let name = if self.options.preserve_proto_names { field.name() } else { field.json_name() };
-            self.member(is_first);
-            self.string(name);
-            self.colon();
+            self.key(field, is_first);
             self.value(value, field, table).map_err(|error| error.in_field(field.json_name()))?;
         }
         if message.unknown_fields().is_empty() {
@@ -122,7 +123,9 @@ impl<'o> Writer<'o> {
         match value {
             SlotRef::Bool(value) => self.out.push_str(if value { "true" } else { "false" }),
             SlotRef::Enum(number) => self.enumeration(number, field.enum_table(of)),
-            SlotRef::I32(number) if field.kind == Kind::Enum => self.enumeration(number, field.enum_table(of)),
+            SlotRef::I32(number) if field.kind == Kind::Enum => {
+                self.enumeration(number, field.enum_table(of))
+            }
             SlotRef::I32(value) => self.out.push_str(itoa::Buffer::new().format(value)),
             SlotRef::U32(value) => self.out.push_str(itoa::Buffer::new().format(value)),
             SlotRef::I64(value) => self.quoted(itoa::Buffer::new().format(value)),
@@ -135,15 +138,25 @@ impl<'o> Writer<'o> {
             // A message that no one has set, where unset fields are asked for.
             SlotRef::Absent => self.out.push_str("null"),
 
-            SlotRef::Bools(values) => self.list(values, |w, v| Ok(w.out.push_str(if *v { "true" } else { "false" })))?,
+            SlotRef::Bools(values) => {
+                self.list(values, |w, v| Ok(w.out.push_str(if *v { "true" } else { "false" })))?
+            }
             SlotRef::I32s(values) if field.kind == Kind::Enum => {
                 let table = field.enum_table(of);
                 self.list(values, |w, v| Ok(w.enumeration(*v, table)))?;
             }
-            SlotRef::I32s(values) => self.list(values, |w, v| Ok(w.out.push_str(itoa::Buffer::new().format(*v))))?,
-            SlotRef::U32s(values) => self.list(values, |w, v| Ok(w.out.push_str(itoa::Buffer::new().format(*v))))?,
-            SlotRef::I64s(values) => self.list(values, |w, v| Ok(w.quoted(itoa::Buffer::new().format(*v))))?,
-            SlotRef::U64s(values) => self.list(values, |w, v| Ok(w.quoted(itoa::Buffer::new().format(*v))))?,
+            SlotRef::I32s(values) => {
+                self.list(values, |w, v| Ok(w.out.push_str(itoa::Buffer::new().format(*v))))?
+            }
+            SlotRef::U32s(values) => {
+                self.list(values, |w, v| Ok(w.out.push_str(itoa::Buffer::new().format(*v))))?
+            }
+            SlotRef::I64s(values) => {
+                self.list(values, |w, v| Ok(w.quoted(itoa::Buffer::new().format(*v))))?
+            }
+            SlotRef::U64s(values) => {
+                self.list(values, |w, v| Ok(w.quoted(itoa::Buffer::new().format(*v))))?
+            }
             SlotRef::F32s(values) => self.list(values, |w, v| Ok(w.float(*v)))?,
             SlotRef::F64s(values) => self.list(values, |w, v| Ok(w.double(*v)))?,
             SlotRef::Strings(values) => self.list(values, |w, v| Ok(w.string(v)))?,
@@ -165,7 +178,11 @@ impl<'o> Writer<'o> {
     }
 
     #[inline]
-    fn list<T>(&mut self, values: impl IntoIterator<Item = T>, write: impl Fn(&mut Self, T) -> Result) -> Result {
+    fn list<T>(
+        &mut self,
+        values: impl IntoIterator<Item = T>,
+        write: impl Fn(&mut Self, T) -> Result,
+    ) -> Result {
         self.open('[');
         let mut is_first = true;
         for (index, value) in values.into_iter().enumerate() {
@@ -231,7 +248,8 @@ impl<'o> Writer<'o> {
     fn bytes(&mut self, value: &[u8], field: &FieldTable) -> Result {
         if field.kind == Kind::String {
             // A string whose schema does not ask for UTF-8.
-            let text = core::str::from_utf8(value).map_err(|_| JsonError::writing(JsonErrorKind::InvalidUtf8))?;
+            let text =
+                core::str::from_utf8(value).map_err(|_| JsonError::writing(JsonErrorKind::InvalidUtf8))?;
             self.string(text);
             return Ok(());
         }
@@ -253,7 +271,10 @@ impl<'o> Writer<'o> {
     }
 
     fn float(&mut self, value: f32) {
-        if value as i32 as f32 == value && value.abs() < 16_777_216.0 && (value != 0.0 || value.is_sign_positive()) {
+        if value as i32 as f32 == value
+            && value.abs() < 16_777_216.0
+            && (value != 0.0 || value.is_sign_positive())
+        {
             return self.out.push_str(itoa::Buffer::new().format(value as i32));
         }
         if !value.is_finite() {
@@ -280,7 +301,7 @@ impl<'o> Writer<'o> {
     }
 
     #[inline]
-    fn string(&mut self, text: &str) {
+    pub(super) fn string(&mut self, text: &str) {
         self.out.push('"');
         self.escape(text);
         self.out.push('"');
@@ -335,6 +356,22 @@ impl<'o> Writer<'o> {
         self.out.push(bracket);
     }
 
+    /// What stands before the value of a field.
+    #[inline]
+    fn key(&mut self, field: &FieldTable, is_first: &mut bool) {
+        if self.options.preserve_proto_names || self.options.pretty || !field.plain_json_name {
+            let name = if self.options.preserve_proto_names { field.name() } else { field.json_name() };
+            self.member(is_first);
+            self.string(name);
+            self.colon();
+            return;
+        }
+        self.out.push_str(if *is_first { "\"" } else { ",\"" });
+        *is_first = false;
+        self.out.push_str(field.json_name());
+        self.out.push_str("\":");
+    }
+
     /// Before a member or element.
     #[inline]
     fn member(&mut self, is_first: &mut bool) {
@@ -368,13 +405,17 @@ impl Writer<'_> {
             WellKnown::Timestamp => {
                 let (seconds, nanos) = seconds_and_nanos(message, table)?;
                 if !time::write_timestamp(seconds, nanos, &mut self.out) {
-                    return Err(invalid("the timestamp is not of the years 1 to 9999 with nanos from 0 to 999999999"));
+                    return Err(invalid(
+                        "the timestamp is not of the years 1 to 9999 with nanos from 0 to 999999999",
+                    ));
                 }
             }
             WellKnown::Duration => {
                 let (seconds, nanos) = seconds_and_nanos(message, table)?;
                 if !time::write_duration(seconds, nanos, &mut self.out) {
-                    return Err(invalid("the duration is out of range, or its seconds and nanos differ in sign"));
+                    return Err(invalid(
+                        "the duration is out of range, or its seconds and nanos differ in sign",
+                    ));
                 }
             }
             WellKnown::FieldMask => self.field_mask(message, table)?,
@@ -439,7 +480,9 @@ impl Writer<'_> {
             _ => return Err(odd_type()),
         };
         if !is_written {
-            return Err(invalid("a path of the field mask has no form in camel case that could be read back"));
+            return Err(invalid(
+                "a path of the field mask has no form in camel case that could be read back",
+            ));
         }
         self.out.push('"');
         Ok(())

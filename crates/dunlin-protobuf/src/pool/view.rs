@@ -7,12 +7,12 @@ use super::table::{Enum, EnumValue, Field, File, Message, Target};
 use super::{DescriptorPool, EnumId, FieldId, FileId, MessageId};
 use crate::descriptor::{
     DescriptorProto, Edition, EnumDescriptorProto, EnumType, EnumValueDescriptorProto, FeatureSupport,
-    FieldDescriptorProto, FieldPresence, FileDescriptorProto, Label, Location, MessageEncoding, RepeatedFieldEncoding,
-    Type,
+    FieldDescriptorProto, FieldPresence, FileDescriptorProto, Label, Location, MessageEncoding,
+    RepeatedFieldEncoding, Type,
 };
 use crate::names::json_name;
-use crate::table::DefaultValue;
 use crate::pool::Features;
+use crate::table::DefaultValue;
 use crate::wire::WireType;
 
 /// The extension `pb.enumvalue.json` of `EnumValueOptions`.

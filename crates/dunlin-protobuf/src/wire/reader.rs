@@ -1,4 +1,4 @@
-use super::{WireError, MAX_DEPTH, MAX_FIELD_NUMBER, Tag, WireType};
+use super::{MAX_DEPTH, MAX_FIELD_NUMBER, Tag, WireError, WireType};
 
 /// Reads fields from a slice, borrowing what is length-delimited.
 ///

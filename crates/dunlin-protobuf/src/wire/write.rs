@@ -59,8 +59,9 @@ pub fn fixed64_field(number: u32, value: u64, out: &mut Vec<u8>) {
 /// The number of bytes that [`varint`] appends.
 #[inline]
 pub const fn varint_len(value: u64) -> usize {
-    // One byte for each seven bits, and one for zero.
-    (70 - (value | 1).leading_zeros() as usize) / 7
+    // One byte for each seven bits, and one for zero: 9/64 is near enough to 1/7 up to 64 bits.
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    (bits * 9 + 64) / 64
 }
 
 /// The number of bytes that [`tag`] appends.

@@ -1,0 +1,99 @@
+//! `dunlin generate` and `protoc-gen-dunlin`, from the outside.
+
+mod support;
+
+use support::{Folder, Run, run};
+
+const ORDER: &str = r#"syntax = "proto3";
+package shop.v1;
+import "money.proto";
+message Order { optional int32 id = 1; Money price = 2; }
+"#;
+const MONEY: &str = "syntax = \"proto3\"; package shop.v1; message Money { int64 units = 1; }";
+const TEMPLATE: &str = "version: v2\nclean: true\nplugins:\n  - local: protoc-gen-dunlin\n    out: gen\n\
+                        \x20   opt: [views=false, runtime=crate]\ninputs:\n  - directory: proto\n";
+
+fn shop(template: &str) -> Folder {
+    Folder::new(&[("proto/order.proto", ORDER), ("proto/money.proto", MONEY), ("buf.gen.yaml", template)])
+}
+
+fn generate(folder: &Folder, arguments: &[&str]) -> Run {
+    run(folder.command(env!("CARGO_BIN_EXE_dunlin")).arg("generate").args(arguments))
+}
+
+#[test]
+fn rust_is_generated_without_any_program() {
+    let folder = shop(TEMPLATE);
+    generate(&folder, &[]).succeeds();
+    assert_eq!(folder.files("gen"), ["mod.rs", "shop.v1.rs"]);
+    let code = folder.read_text("gen/shop.v1.rs");
+    assert!(code.contains("pub struct Order {") && code.contains("pub struct Money {"), "{code}");
+}
+
+#[test]
+fn check_tells_what_is_stale_and_writes_nothing() {
+    let folder = shop(TEMPLATE);
+    let check = generate(&folder, &["--check"]);
+    assert_eq!((check.code, folder.has("gen")), (100, false));
+    assert!(check.stderr.contains("gen/mod.rs: missing"), "{}", check.stderr);
+    generate(&folder, &[]).succeeds();
+    generate(&folder, &["--check"]).succeeds();
+    folder.write("gen/mod.rs", "old");
+    folder.write("gen/left.rs", "over");
+    let check = generate(&folder, &["--check"]);
+    assert_eq!(check, Run::new(100, "", "./gen/mod.rs: out of date\n./gen/left.rs: not generated\n"));
+    generate(&folder, &[]).succeeds();
+    assert_eq!(folder.files("gen"), ["mod.rs", "shop.v1.rs"]);
+}
+
+#[test]
+fn the_output_folder_and_the_input_may_be_said() {
+    let folder = shop("version: v1\nplugins:\n  - name: dunlin\n    out: gen\n");
+    generate(&folder, &["proto", "-o", "there"]).succeeds();
+    assert_eq!(folder.files("there/gen"), ["mod.rs", "shop.v1.rs"]);
+    let template = "{version: v2, plugins: [{local: dunlin, out: inline}]}";
+    generate(&folder, &["proto", "--template", template]).succeeds();
+    assert!(folder.has("inline/mod.rs"));
+}
+
+#[test]
+fn the_plugin_gives_what_the_built_in_generator_gives() {
+    let folder = shop(TEMPLATE);
+    for out in ["own", "plugin"] {
+        std::fs::create_dir(folder.path().join(out)).unwrap();
+    }
+    let plugin = format!("--plugin={}", env!("CARGO_BIN_EXE_protoc-gen-dunlin"));
+    let protoc = |arguments: &[&str]| {
+        let mut command = folder.command(env!("CARGO_BIN_EXE_dunlin"));
+        run(command.args(["protoc", "-Iproto", "proto/order.proto", "proto/money.proto"]).args(arguments))
+    };
+    protoc(&["--dunlin_out=own"]).succeeds();
+    protoc(&["--dunlin_out=plugin", &plugin]).succeeds();
+    for file in ["mod.rs", "shop.v1.rs"] {
+        assert_eq!(folder.read_text(&format!("own/{file}")), folder.read_text(&format!("plugin/{file}")));
+    }
+    let bad = protoc(&["--dunlin_out=own", "--dunlin_opt=nope=1"]);
+    assert!(bad.code == 1 && bad.stderr.contains("unknown parameter `nope`"), "{}", bad.stderr);
+}
+
+#[test]
+fn mistakes_are_told() {
+    for (template, want) in [
+        ("plugins: []", "`version` is missing"),
+        ("version: v9", "unknown version `v9`"),
+        ("version: v2\nplugins: []", "`plugins` is empty"),
+        ("version: v2\nplugins: [{out: x}]", "exactly one of `local`"),
+        ("version: v2\nplugins: [{local: dunlin}]", "`out` is missing"),
+        ("version: v2\nplugins: [{remote: a/b/c, out: x}]", "install it and name it by `local`"),
+        ("version: v2\nplugins: [{local: dunlin, out: x, what: 1}]", "unknown key `what`"),
+        ("version: v2\nclean: true\nplugins: [{local: dunlin, out: .}]", "would delete the current folder"),
+        ("version: v2\nplugins: [{local: ./no-such-plugin, out: x}]", "cannot start `./no-such-plugin`"),
+        (
+            "version: v2\nmanaged: {override: [{file_option: nope, value: x}]}\nplugins: [{local: dunlin, out: x}]",
+            "unknown option `nope`",
+        ),
+    ] {
+        let run = generate(&shop(template), &["proto"]);
+        assert!(run.code == 1 && run.stderr.contains(want), "{template}: {}", run.stderr);
+    }
+}

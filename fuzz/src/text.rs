@@ -1,0 +1,57 @@
+//! Text format.
+
+use dunlin_protobuf::dynamic::DynamicMessage;
+use dunlin_protobuf::text::{DecodeOptions, EncodeOptions, TextError};
+use dunlin_protobuf::wkt::{Api, FileDescriptorProto, Struct};
+use dunlin_protobuf::{Message, Reflect};
+
+use crate::message::encode;
+use crate::schema::WORLD;
+
+/// Reads bytes as messages in text format: generated and dynamic ones accept the same text and
+/// write the same, which is read back the same.
+pub fn text(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        assert!(DecodeOptions::new().merge_bytes(&mut Api::default(), data).is_err(), "text is UTF-8");
+        return;
+    };
+    agree::<FileDescriptorProto>(text);
+    agree::<Struct>(text);
+    agree::<Api>(text);
+    let Ok(all) = dynamic("t.All", text) else { return };
+    for written in write(&all) {
+        let again = dynamic("t.All", &written).expect("what was written can be read");
+        assert!(encode(&again) == encode(&all), "reading loses nothing: {written}");
+    }
+}
+
+fn agree<M: Message>(text: &str) {
+    let generated = DecodeOptions::new().registry(&WORLD.registry).decode::<M>(text);
+    match (generated, dynamic(M::FULL_NAME, text)) {
+        (Ok(generated), Ok(dynamic)) => {
+            let encoded = encode(&generated);
+            assert!(encode(&dynamic) == encoded, "{}: both hold the same", M::FULL_NAME);
+            assert_eq!(write(&generated), write(&dynamic));
+            for written in write(&generated) {
+                let again = DecodeOptions::new().registry(&WORLD.registry).decode::<M>(&written);
+                assert!(encode(&again.expect("what was written can be read")) == encoded, "{written}");
+            }
+        }
+        (Err(generated), Err(dynamic)) => assert_eq!(generated.to_string(), dynamic.to_string()),
+        (generated, dynamic) => {
+            panic!("{} is accepted by one: {:?}, {:?}", M::FULL_NAME, generated.err(), dynamic.err());
+        }
+    }
+}
+
+fn dynamic(name: &str, text: &str) -> Result<DynamicMessage, TextError> {
+    let mut message = DynamicMessage::new(WORLD.table(name));
+    DecodeOptions::new().registry(&WORLD.registry).merge(&mut message, text)?;
+    Ok(message)
+}
+
+/// In all layouts.
+fn write(message: &dyn Reflect) -> [String; 3] {
+    let options = EncodeOptions::new().registry(&WORLD.registry);
+    [options, options.single_line(true), options.ascii(true)].map(|options| options.to_string(message))
+}
