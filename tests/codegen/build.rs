@@ -11,8 +11,24 @@ fn main() -> Result<(), dunlin_build::Error> {
         .out_dir(format!("{out}/other"))
         .compile()?;
     let names = [
-        "collisions", "comments", "cycles", "defaults", "editions2023", "editions2024", "enums", "keywords", "large",
-        "maps", "nesting", "nopackage", "package_b", "package_case", "proto2", "proto3", "std_names", "uses_other",
+        "collisions",
+        "comments",
+        "cycles",
+        "defaults",
+        "editions2023",
+        "editions2024",
+        "enums",
+        "keywords",
+        "large",
+        "maps",
+        "nesting",
+        "nopackage",
+        "package_b",
+        "package_case",
+        "proto2",
+        "proto3",
+        "std_names",
+        "uses_other",
     ];
     Builder::new()
         .include("awkward")

@@ -129,8 +129,11 @@ fn an_input_that_is_not_there_is_an_error() {
         ("nowhere", "error: input \"nowhere\" does not exist\n"),
         ("nowhere.proto", "error: input \"nowhere.proto\" does not exist\n"),
         ("empty", "error: \"empty\" has no .proto files to compile\n"),
-        ("empty#format=nonsense", "error: unknown format `nonsense`; known is `binpb`\n"),
-        ("-#format=json", "error: format `json` is not supported yet; use `binpb`\n"),
+        (
+            "empty#format=nonsense",
+            "error: unknown format `nonsense`; known are `binpb`, `json` and `txtpb`\n",
+        ),
+        ("-#format=yaml", "error: format `yaml` is not supported yet; use `binpb`, `json` or `txtpb`\n"),
     ] {
         assert_eq!(build(&folder, &[input]), Run::new(1, "", want));
     }
@@ -413,8 +416,8 @@ fn the_result_goes_where_it_is_told_to_go() {
         dunlin = folder.command(env!("CARGO_BIN_EXE_dunlin"));
     }
     for (output, want) in [
-        ("a.json", "error: format `json` is not supported yet; use `binpb`\n"),
-        ("a#format=nonsense", "error: unknown format `nonsense`; known is `binpb`\n"),
+        ("a.yaml", "error: format `yaml` is not supported yet; use `binpb`, `json` or `txtpb`\n"),
+        ("a#format=nonsense", "error: unknown format `nonsense`; known are `binpb`, `json` and `txtpb`\n"),
         ("a#format=dir", "error: format `dir` is for inputs; use `binpb`\n"),
         ("a#depth=1", "error: unknown option `depth=1` behind `#`; known is `format`\n"),
     ] {

@@ -29,7 +29,10 @@ fn agrees<M: Message>(text: &str) {
     let Json(read) = serde_json::from_str::<Json<M>>(text).unwrap();
     assert_eq!(read, message, "{text}");
     let value = serde_json::to_value(Json(message.clone())).unwrap();
-    assert_eq!(value, serde_json::from_str::<serde_json::Value>(&json::to_string(&message).unwrap()).unwrap());
+    assert_eq!(
+        value,
+        serde_json::from_str::<serde_json::Value>(&json::to_string(&message).unwrap()).unwrap()
+    );
     let Json(read) = serde_json::from_value::<Json<M>>(value).unwrap();
     assert_eq!(read, message, "{text}, by way of a value");
 }
@@ -37,7 +40,9 @@ fn agrees<M: Message>(text: &str) {
 #[test]
 fn what_serde_reads_and_writes_is_what_json_does() {
     agrees::<Api>(r#"{"name":"a","methods":[{"name":"m","options":[]},{}],"syntax":"SYNTAX_PROTO3"}"#);
-    agrees::<FileDescriptorProto>(r#"{"name":"\u00e4","messageType":[{"field":[{"type":"TYPE_INT32","number":-1}]}]}"#);
+    agrees::<FileDescriptorProto>(
+        r#"{"name":"\u00e4","messageType":[{"field":[{"type":"TYPE_INT32","number":-1}]}]}"#,
+    );
     agrees::<Struct>(r#"{"a":1e300,"b":{"c":[0,[],{}]},"":null}"#);
     agrees::<Int64Value>(r#""-9223372036854775808""#);
     agrees::<UInt64Value>("18446744073709551615");
@@ -69,9 +74,11 @@ fn dynamic_messages_and_options_work_too() {
     let mut message = DynamicMessage::new(table);
     let options = DecodeOptions::new().ignore_unknown();
     deserialize_into(&mut message, &options, &mut serde_json::Deserializer::from_str(text)).unwrap();
-    deserialize_into(&mut message, &options, &mut serde_json::Deserializer::from_str(r#"{"name":"n"}"#)).unwrap();
+    deserialize_into(&mut message, &options, &mut serde_json::Deserializer::from_str(r#"{"name":"n"}"#))
+        .unwrap();
     let mut out = Vec::new();
-    serialize_with(&message, &EncodeOptions::new().emit_unset(), &mut serde_json::Serializer::new(&mut out)).unwrap();
+    serialize_with(&message, &EncodeOptions::new().emit_unset(), &mut serde_json::Serializer::new(&mut out))
+        .unwrap();
     assert!(out.starts_with(br#"{"name":"n""#), "{}", String::from_utf8_lossy(&out));
 }
 

@@ -9,7 +9,8 @@ use dunlin_protobuf::{Extend, Fields, Message, Reflect, View, json, text};
 /// Sets every field, and messages down to `depth`; below it what is required.
 fn fill(message: &mut dyn Fields<'_>, depth: usize) {
     let table = message.table();
-    if table.full_name() == "google.protobuf.Any" {
+    // JSON knows only some values of these.
+    if ["google.protobuf.Any", "google.protobuf.Timestamp"].contains(&table.full_name()) {
         return;
     }
     for (index, field) in table.fields().iter().enumerate() {
@@ -61,7 +62,12 @@ fn fill_slot(slot: Slot<'_, '_>, depth: usize) {
             fill_slot(entry.value(), depth);
             true
         }),
-        Slot::Str(_) | Slot::OptStr(_) | Slot::Strs(_) | Slot::Slice(_) | Slot::OptSlice(_) | Slot::Slices(_) => {
+        Slot::Str(_)
+        | Slot::OptStr(_)
+        | Slot::Strs(_)
+        | Slot::Slice(_)
+        | Slot::OptSlice(_)
+        | Slot::Slices(_) => {
             unreachable!("owned messages borrow nothing")
         }
     }
@@ -69,7 +75,8 @@ fn fill_slot(slot: Slot<'_, '_>, depth: usize) {
 
 fn round_trip<M: Message + PartialEq + std::fmt::Debug>() {
     let mut message = M::default();
-    fill(&mut message, 3);
+    // Hundreds of fields of the type itself grow fast.
+    fill(&mut message, if M::message_table().fields().len() > 100 { 1 } else { 3 });
     let bytes = message.encode_to_vec();
     assert_eq!(bytes.len(), message.encoded_len(), "{}", M::FULL_NAME);
     assert_eq!(M::decode(&bytes).unwrap(), message, "{}", M::FULL_NAME);

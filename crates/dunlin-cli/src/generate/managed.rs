@@ -250,8 +250,11 @@ impl Rules<'_> {
                 let is_here = !rule.has_module && holds(rule.path.as_deref(), self.path);
                 is_option && rule.file_option.is_none() && is_here && is_field(&rule.field)
             });
-            let rules = self.managed.overrides.iter().filter(|rule| rule.option == "jstype");
-            let last = rules.filter(|rule| rule.is_for(self.path) && is_field(&rule.field)).next_back();
+            let last = self
+                .managed
+                .overrides
+                .iter()
+                .rfind(|rule| rule.option == "jstype" && rule.is_for(self.path) && is_field(&rule.field));
             if let Some(new) = last.filter(|_| !is_disabled).and_then(|rule| js_type(&rule.value)) {
                 let options: &mut FieldOptions = field.options.get_or_insert_default();
                 options.jstype = Some(new);

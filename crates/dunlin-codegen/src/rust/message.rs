@@ -186,9 +186,26 @@ fn accessors(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
 
 /// Functions that every message has; a method of the same name would hide them.
 const EVERY_MESSAGE: &[&str] = &[
-    "as_reflect", "clone", "decode", "decode_bytes", "decode_delimited", "default", "encode_delimited", "encode_into",
-    "encode_into_bytes", "encode_to_bytes", "encode_to_vec", "encoded_len", "eq", "extension", "fmt", "merge",
-    "message_table", "set_extension", "clear_extension", "has_extension",
+    "as_reflect",
+    "clone",
+    "decode",
+    "decode_bytes",
+    "decode_delimited",
+    "default",
+    "encode_delimited",
+    "encode_into",
+    "encode_into_bytes",
+    "encode_to_bytes",
+    "encode_to_vec",
+    "encoded_len",
+    "eq",
+    "extension",
+    "fmt",
+    "merge",
+    "message_table",
+    "set_extension",
+    "clear_extension",
+    "has_extension",
 ];
 
 /// The name of a field's method.

@@ -3132,12 +3132,6 @@ pub mod field_descriptor_proto {
         pub const TYPE_SINT64: Self = Self(18);
     }
 
-    impl Default for Type {
-        fn default() -> Self {
-            Self::TYPE_DOUBLE
-        }
-    }
-
     const _: () = {
         use crate::generated::*;
         static VALUES: [EnumValue; 18] = [
@@ -3162,6 +3156,12 @@ pub mod field_descriptor_proto {
         ];
         static TABLE: EnumTable = EnumTable::new("google.protobuf.FieldDescriptorProto.Type", true, &VALUES);
         enumeration!(Type, TABLE, closed);
+
+        impl Default for Type {
+            fn default() -> Self {
+                Self::TYPE_DOUBLE
+            }
+        }
     };
 
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -3173,12 +3173,6 @@ pub mod field_descriptor_proto {
         pub const LABEL_REQUIRED: Self = Self(2);
     }
 
-    impl Default for Label {
-        fn default() -> Self {
-            Self::LABEL_OPTIONAL
-        }
-    }
-
     const _: () = {
         use crate::generated::*;
         static VALUES: [EnumValue; 3] = [
@@ -3188,6 +3182,12 @@ pub mod field_descriptor_proto {
         ];
         static TABLE: EnumTable = EnumTable::new("google.protobuf.FieldDescriptorProto.Label", true, &VALUES);
         enumeration!(Label, TABLE, closed);
+
+        impl Default for Label {
+            fn default() -> Self {
+                Self::LABEL_OPTIONAL
+            }
+        }
     };
 }
 
@@ -4470,12 +4470,6 @@ pub mod file_options {
         pub const LITE_RUNTIME: Self = Self(3);
     }
 
-    impl Default for OptimizeMode {
-        fn default() -> Self {
-            Self::SPEED
-        }
-    }
-
     const _: () = {
         use crate::generated::*;
         static VALUES: [EnumValue; 3] = [
@@ -4485,6 +4479,12 @@ pub mod file_options {
         ];
         static TABLE: EnumTable = EnumTable::new("google.protobuf.FileOptions.OptimizeMode", true, &VALUES);
         enumeration!(OptimizeMode, TABLE, closed);
+
+        impl Default for OptimizeMode {
+            fn default() -> Self {
+                Self::SPEED
+            }
+        }
     };
 }
 
