@@ -1,10 +1,10 @@
 //! The wire format and the messages that are written in it.
 
-use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet, SourceCodeInfo};
-use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse};
-use dunlin_protobuf::wire::{WireError, Reader, Tag, WireType, write};
 use dunlin_protobuf::UnknownFields;
 use dunlin_protobuf::descriptor::DescriptorMessage;
+use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet, SourceCodeInfo};
+use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse};
+use dunlin_protobuf::wire::{Reader, Tag, WireError, WireType, write};
 
 /// Reads bytes as fields and as messages; what was read can be written, and then reads the same.
 pub fn wire(data: &[u8]) {

@@ -1,10 +1,8 @@
 //! `.proto` files to Rust, from a build script, with nothing but cargo.
 //!
 //! ```no_run
-//! // build.rs
-//! fn main() {
-//!     dunlin_build::compile("proto/shop.proto");
-//! }
+//! // in `main` of build.rs
+//! dunlin_build::compile("proto/shop.proto");
 //! ```
 //!
 //! ```ignore

@@ -333,7 +333,7 @@ fn extension_constants(
 }
 
 /// The tree of modules, each of which includes the file of its package.
-fn module_tree<'n>(packages: Vec<(&'n [String], String)>) -> String {
+fn module_tree(packages: Vec<(&[String], String)>) -> String {
     #[derive(Default)]
     struct Node<'n> {
         file: Option<String>,

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 pub use pool::DynamicPool;
-pub(crate) use pool::scalar_kind;
+pub(crate) use pool::{is_within, scalar_kind};
 pub(crate) use storage::Storage;
 pub use storage::{DynamicMap, MapKey};
 

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::dynamic::{DynamicMessage, DynamicPool};
+use crate::dynamic::{DynamicMessage, DynamicPool, is_within};
 use crate::message::{Fields, Message};
 use crate::table::{FieldTable, MessageTable, TableRef};
 
@@ -50,6 +50,14 @@ impl core::fmt::Debug for Registry {
 pub(crate) struct Found<'r> {
     pub(crate) field: &'r FieldTable,
     pub(crate) of: TableRef,
+}
+
+impl Found<'_> {
+    /// The name of the message type, if the extension is one of that type and declared inside it.
+    pub(crate) fn names_its_type(&self) -> Option<String> {
+        let table = self.field.message_table(&self.of)?;
+        is_within(self.field.name(), table.full_name()).then(|| table.full_name().into())
+    }
 }
 
 impl Registry {
@@ -117,6 +125,20 @@ impl Registry {
             }
             Some(Found { field, of: pool.message(message)? })
         })
+    }
+
+    /// The extension of a message set that text format names by its message type: one that the type
+    /// declares inside itself, of its own type.
+    pub(crate) fn message_set_extension(&self, message: &str, type_name: &str) -> Option<Found<'_>> {
+        let own = self
+            .extension_names
+            .iter()
+            .filter(|(name, (of, _))| *of == message && is_within(name, type_name));
+        let own = own.map(|(_, (_, field))| field.number());
+        let pools = self.pools.iter().flat_map(|pool| pool.extensions_within(message, type_name));
+        own.chain(pools)
+            .filter_map(|number| self.extension(message, number))
+            .find(|found| found.names_its_type().is_some_and(|name| name == type_name))
     }
 
     /// The names of all message types.

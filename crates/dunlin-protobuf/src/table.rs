@@ -567,7 +567,7 @@ impl EnumValue {
 
     /// With a string of its own in JSON (edition 2026, `(pb.enumvalue.json).string`).
     pub const fn json(mut self, name: &'static str) -> Self {
-        core::mem::forget(core::mem::replace(&mut self.json_name, Some(Cow::Borrowed(name))));
+        core::mem::forget(self.json_name.replace(Cow::Borrowed(name)));
         self
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The descriptor messages are here as generated types too, for schemas whose messages hold them;
 //! the compiler and the pool work on those of [`descriptor`](crate::descriptor).
-#![allow(missing_docs, deprecated)] // The schema documents its members, and deprecates some.
+// The schema documents its members, and deprecates some; a oneof is matched however few there are.
+#![allow(missing_docs, deprecated, clippy::single_match)]
 
 mod any;
 mod mask;

@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         id: "42".into(),
         lines: vec![Line { product: "kettle".into(), quantity: 2, ..Default::default() }],
         notes: [("gift".into(), "yes".into())].into(),
-        placed_at: Some(Timestamp { seconds: 1_700_000_000, ..Default::default() }.into()),
+        placed_at: Some(Timestamp { seconds: 1_700_000_000, ..Default::default() }),
         payment: Some(Payment::Credit(995)),
         status: Status::STATUS_OPEN,
         ..Default::default()

@@ -1,7 +1,7 @@
 //! One request, one answer.
 
-use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
 use dunlin_protobuf::descriptor::{DescriptorMessage, FileDescriptorSet};
+use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
 use dunlin_protobuf::{DecodeOptions, EncodeOptions, Fields, Message, Reflect, Registry, View, json, text};
 
 use crate::schemas::conformance::conformance_request::Payload;
@@ -51,9 +51,7 @@ impl Testee {
     /// The answer to a request.
     pub fn answer(&self, request: &ConformanceRequest) -> ConformanceResponse {
         let result = match request.message_type.as_str() {
-            "conformance.FailureSet" => {
-                Answer::ProtobufPayload(FailureSet::default().encode_to_vec().into())
-            }
+            "conformance.FailureSet" => Answer::ProtobufPayload(FailureSet::default().encode_to_vec().into()),
             _ if self.mode == Mode::View => self.answer_view(request),
             name => self.answer_any(request, name),
         };
@@ -62,9 +60,10 @@ impl Testee {
 
     fn answer_any(&self, request: &ConformanceRequest, name: &str) -> Answer {
         let message = match self.mode {
-            Mode::Dynamic => self.registry.table(name).map(|table| {
-                Box::new(DynamicMessage::new(table)) as Box<dyn Fields<'static>>
-            }),
+            Mode::Dynamic => self
+                .registry
+                .table(name)
+                .map(|table| Box::new(DynamicMessage::new(table)) as Box<dyn Fields<'static>>),
             _ => self.registry.message(name),
         };
         let Some(mut message) = message else {
@@ -108,13 +107,19 @@ impl Testee {
                 self.view::<<messages::proto3::TestAllTypesProto3 as Message>::View<'_>>(request, bytes)
             }
             messages::editions::proto2::TestAllTypesProto2::FULL_NAME => {
-                self.view::<<messages::editions::proto2::TestAllTypesProto2 as Message>::View<'_>>(request, bytes)
+                self.view::<<messages::editions::proto2::TestAllTypesProto2 as Message>::View<'_>>(
+                    request, bytes,
+                )
             }
             messages::editions::proto3::TestAllTypesProto3::FULL_NAME => {
-                self.view::<<messages::editions::proto3::TestAllTypesProto3 as Message>::View<'_>>(request, bytes)
+                self.view::<<messages::editions::proto3::TestAllTypesProto3 as Message>::View<'_>>(
+                    request, bytes,
+                )
             }
             messages::editions::TestAllTypesEdition2023::FULL_NAME => {
-                self.view::<<messages::editions::TestAllTypesEdition2023 as Message>::View<'_>>(request, bytes)
+                self.view::<<messages::editions::TestAllTypesEdition2023 as Message>::View<'_>>(
+                    request, bytes,
+                )
             }
             name => Answer::RuntimeError(format!("there is no view of {name}")),
         }
@@ -132,10 +137,12 @@ impl Testee {
             WireFormat::PROTOBUF => {
                 Answer::ProtobufPayload(EncodeOptions::new().encode_to_vec(message).into())
             }
-            WireFormat::JSON => match json::EncodeOptions::new().registry(&self.registry).to_string(message) {
-                Ok(text) => Answer::JsonPayload(text),
-                Err(error) => Answer::SerializeError(error.to_string()),
-            },
+            WireFormat::JSON => {
+                match json::EncodeOptions::new().registry(&self.registry).to_string(message) {
+                    Ok(text) => Answer::JsonPayload(text),
+                    Err(error) => Answer::SerializeError(error.to_string()),
+                }
+            }
             WireFormat::TEXT_FORMAT => {
                 let options = text::EncodeOptions::new().registry(&self.registry);
                 Answer::TextPayload(

@@ -398,14 +398,20 @@ fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code
     code.block(format!("impl Reflect for {anonymous} {{"), "}", |code| {
         code.block("fn table(&self) -> TableRef {", "}", |code| code.line("TableRef::Static(&TABLE)"));
         code.line("#[inline]");
-        code.block("fn slot_ref(&self, index: usize) -> SlotRef<'_> {", "}", |code| {
-            code.block("match index {", "}", |code| {
-                for field in &message.fields {
-                    code.line(format!("{} => {},", field.index, slot_ref(model, message, field, flavor)));
-                }
-                code.line("_ => SlotRef::Absent,");
+        if message.fields.is_empty() {
+            code.block("fn slot_ref(&self, _: usize) -> SlotRef<'_> {", "}", |code| {
+                code.line("SlotRef::Absent")
             });
-        });
+        } else {
+            code.block("fn slot_ref(&self, index: usize) -> SlotRef<'_> {", "}", |code| {
+                code.block("match index {", "}", |code| {
+                    for field in &message.fields {
+                        code.line(format!("{} => {},", field.index, slot_ref(model, message, field, flavor)));
+                    }
+                    code.line("_ => SlotRef::Absent,");
+                });
+            });
+        }
         code.block("fn unknown_fields(&self) -> &UnknownFields {", "}", |code| {
             code.line(format!("&self.{}", message.unknown));
         });
@@ -419,12 +425,18 @@ fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code
     code.gap();
     code.block(format!("impl<'a> Fields<'a> for {ty} {{"), "}", |code| {
         code.line("#[inline(always)]");
-        code.block("fn slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a> where 'a: 's {", "}", |code| {
+        let index = if message.fields.is_empty() { "_" } else { "index" };
+        let signature = format!("fn slot<'s>(&'s mut self, {index}: usize) -> Slot<'s, 'a> where 'a: 's {{");
+        code.block(signature, "}", |code| {
+            let none = "unreachable!(\"the table has no more fields\")";
+            if message.fields.is_empty() {
+                return code.line(none);
+            }
             code.block("match index {", "}", |code| {
                 for field in &message.fields {
                     code.line(format!("{} => {},", field.index, slot(model, message, field, flavor)));
                 }
-                code.line("_ => unreachable!(\"the table has no more fields\"),");
+                code.line(format!("_ => {none},"));
             });
         });
         let oneof = if message.oneofs.is_empty() { "_" } else { "oneof" };

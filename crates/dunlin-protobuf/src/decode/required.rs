@@ -1,5 +1,5 @@
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::DecodeError;
@@ -77,7 +77,7 @@ fn collect(message: &dyn Reflect, path: &str, found: &mut Vec<String>) {
             }
             SlotRef::Map(map) => map.for_each(true, &mut |_, value| {
                 if let SlotRef::Message(child) = value {
-                    collect(child, &format!("{path}{}[].", field.name().to_string()), found);
+                    collect(child, &format!("{path}{}[].", field.name()), found);
                 }
                 true
             }),

@@ -104,6 +104,17 @@ impl DynamicPool {
         Some((self.messages[key.0 as usize].full_name(), self.extensions.get(key)?))
     }
 
+    /// The numbers of the extensions of `message` that are declared inside `scope`.
+    pub(crate) fn extensions_within<'p>(
+        &'p self,
+        message: &'p str,
+        scope: &'p str,
+    ) -> impl Iterator<Item = u32> + 'p {
+        let extended = self.by_name.get(message).copied();
+        let of_message = self.extension_names.iter().filter(move |(_, (of, _))| Some(*of) == extended);
+        of_message.filter(move |(name, _)| is_within(name, scope)).map(|(_, (_, number))| *number)
+    }
+
     pub(crate) fn message_table(&self, index: u32) -> &MessageTable {
         &self.messages[index as usize]
     }
@@ -111,6 +122,11 @@ impl DynamicPool {
     pub(crate) fn enum_table(&self, index: u32) -> Option<&EnumTable> {
         self.enums.get(index as usize)
     }
+}
+
+/// True if `name` is declared right inside `scope`.
+pub(crate) fn is_within(name: &str, scope: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(parent, _)| parent == scope)
 }
 
 struct Maker<'p> {

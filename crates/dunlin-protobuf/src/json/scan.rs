@@ -39,7 +39,7 @@ fn is_clean(bytes: &[u8]) -> bool {
         }
         _ => {
             let at = |index: usize| u64::from(bytes.get(index).copied().unwrap_or(b' '));
-            ONES * 0x20 ^ (at(0) ^ 0x20) ^ (at(1) ^ 0x20) << 8 ^ (at(2) ^ 0x20) << 16
+            (ONES * 0x20) ^ (at(0) ^ 0x20) ^ (at(1) ^ 0x20) << 8 ^ (at(2) ^ 0x20) << 16
         }
     };
     marks(word) == 0

@@ -133,8 +133,8 @@ fn padded(value: i64, width: u32, out: &mut String) {
 fn write_fraction(nanos: u32, out: &mut String) {
     let (value, width) = match nanos {
         0 => return,
-        _ if nanos % 1_000_000 == 0 => (nanos / 1_000_000, 3),
-        _ if nanos % 1_000 == 0 => (nanos / 1_000, 6),
+        _ if nanos.is_multiple_of(1_000_000) => (nanos / 1_000_000, 3),
+        _ if nanos.is_multiple_of(1_000) => (nanos / 1_000, 6),
         _ => (nanos, 9),
     };
     out.push('.');

@@ -138,35 +138,58 @@ impl<'o> Writer<'o> {
             // A message that no one has set, where unset fields are asked for.
             SlotRef::Absent => self.out.push_str("null"),
 
-            SlotRef::Bools(values) => {
-                self.list(values, |w, v| Ok(w.out.push_str(if *v { "true" } else { "false" })))?
-            }
+            SlotRef::Bools(values) => self.list(values, |w, v| {
+                let _: () = w.out.push_str(if *v { "true" } else { "false" });
+                Ok(())
+            })?,
             SlotRef::I32s(values) if field.kind == Kind::Enum => {
                 let table = field.enum_table(of);
-                self.list(values, |w, v| Ok(w.enumeration(*v, table)))?;
+                self.list(values, |w, v| {
+                    let _: () = w.enumeration(*v, table);
+                    Ok(())
+                })?;
             }
-            SlotRef::I32s(values) => {
-                self.list(values, |w, v| Ok(w.out.push_str(itoa::Buffer::new().format(*v))))?
-            }
-            SlotRef::U32s(values) => {
-                self.list(values, |w, v| Ok(w.out.push_str(itoa::Buffer::new().format(*v))))?
-            }
-            SlotRef::I64s(values) => {
-                self.list(values, |w, v| Ok(w.quoted(itoa::Buffer::new().format(*v))))?
-            }
-            SlotRef::U64s(values) => {
-                self.list(values, |w, v| Ok(w.quoted(itoa::Buffer::new().format(*v))))?
-            }
-            SlotRef::F32s(values) => self.list(values, |w, v| Ok(w.float(*v)))?,
-            SlotRef::F64s(values) => self.list(values, |w, v| Ok(w.double(*v)))?,
-            SlotRef::Strings(values) => self.list(values, |w, v| Ok(w.string(v)))?,
-            SlotRef::Strs(values) => self.list(values, |w, v| Ok(w.string(v)))?,
+            SlotRef::I32s(values) => self.list(values, |w, v| {
+                let _: () = w.out.push_str(itoa::Buffer::new().format(*v));
+                Ok(())
+            })?,
+            SlotRef::U32s(values) => self.list(values, |w, v| {
+                let _: () = w.out.push_str(itoa::Buffer::new().format(*v));
+                Ok(())
+            })?,
+            SlotRef::I64s(values) => self.list(values, |w, v| {
+                let _: () = w.quoted(itoa::Buffer::new().format(*v));
+                Ok(())
+            })?,
+            SlotRef::U64s(values) => self.list(values, |w, v| {
+                let _: () = w.quoted(itoa::Buffer::new().format(*v));
+                Ok(())
+            })?,
+            SlotRef::F32s(values) => self.list(values, |w, v| {
+                let _: () = w.float(*v);
+                Ok(())
+            })?,
+            SlotRef::F64s(values) => self.list(values, |w, v| {
+                let _: () = w.double(*v);
+                Ok(())
+            })?,
+            SlotRef::Strings(values) => self.list(values, |w, v| {
+                let _: () = w.string(v);
+                Ok(())
+            })?,
+            SlotRef::Strs(values) => self.list(values, |w, v| {
+                let _: () = w.string(v);
+                Ok(())
+            })?,
             SlotRef::BytesList(values) => self.list(values, |w, v| w.bytes(v, field))?,
             SlotRef::Slices(values) => self.list(values, |w, v| w.bytes(v, field))?,
             SlotRef::Enums(values) => {
                 let table = field.enum_table(of);
                 let numbers = (0..values.len()).filter_map(|index| values.get(index));
-                self.list(numbers, |w, number| Ok(w.enumeration(number, table)))?;
+                self.list(numbers, |w, number| {
+                    let _: () = w.enumeration(number, table);
+                    Ok(())
+                })?;
             }
             SlotRef::Messages(values) => {
                 let messages = (0..values.len()).filter_map(|index| values.get(index));

@@ -196,8 +196,11 @@ impl<'r> Reader<'_, 'r> {
         {
             return self.any(message, table, seen, start, &name, type_name).map_err(in_name);
         }
-        let found =
-            self.options.registry.and_then(|registry| registry.extension_by_name(table.full_name(), &name));
+        let found = self.options.registry.and_then(|registry| {
+            let by_name = registry.extension_by_name(table.full_name(), &name);
+            let by_type = || registry.message_set_extension(table.full_name(), &name);
+            by_name.or_else(|| if table.is_message_set() { by_type() } else { None })
+        });
         let Some(found) = found else {
             if self.options.ignore_unknown {
                 return self.skip_field();

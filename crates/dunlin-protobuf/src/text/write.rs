@@ -89,7 +89,10 @@ impl Writer<'_> {
                 let Some(found) = registry.extension(table.full_name(), number) else { continue };
                 let Ok(Some(storage)) = extension::read_dynamic(message, &found) else { continue };
                 let value = Part::<'static>::slot_ref(&storage);
-                self.field(&format!("[{}]", found.field.name()), found.field, &found.of, value);
+                // In a message set, a type stands for the extension that it declares of itself.
+                let by_type = if table.is_message_set() { found.names_its_type() } else { None };
+                let name = by_type.as_deref().unwrap_or(found.field.name());
+                self.field(&format!("[{name}]"), found.field, &found.of, value);
                 printed.push(number);
             }
         }

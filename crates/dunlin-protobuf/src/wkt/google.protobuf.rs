@@ -6859,10 +6859,8 @@ pub mod feature_set {
                 TableRef::Static(&TABLE)
             }
             #[inline]
-            fn slot_ref(&self, index: usize) -> SlotRef<'_> {
-                match index {
-                    _ => SlotRef::Absent,
-                }
+            fn slot_ref(&self, _: usize) -> SlotRef<'_> {
+                SlotRef::Absent
             }
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
@@ -6877,10 +6875,8 @@ pub mod feature_set {
 
         impl<'a> Fields<'a> for VisibilityFeature {
             #[inline(always)]
-            fn slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a> where 'a: 's {
-                match index {
-                    _ => unreachable!("the table has no more fields"),
-                }
+            fn slot<'s>(&'s mut self, _: usize) -> Slot<'s, 'a> where 'a: 's {
+                unreachable!("the table has no more fields")
             }
             fn clear_oneof(&mut self, _: usize) {
             }
@@ -6957,10 +6953,8 @@ pub mod feature_set {
                 TableRef::Static(&TABLE)
             }
             #[inline]
-            fn slot_ref(&self, index: usize) -> SlotRef<'_> {
-                match index {
-                    _ => SlotRef::Absent,
-                }
+            fn slot_ref(&self, _: usize) -> SlotRef<'_> {
+                SlotRef::Absent
             }
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
@@ -6975,10 +6969,8 @@ pub mod feature_set {
 
         impl<'a> Fields<'a> for ProtoLimitsFeature {
             #[inline(always)]
-            fn slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a> where 'a: 's {
-                match index {
-                    _ => unreachable!("the table has no more fields"),
-                }
+            fn slot<'s>(&'s mut self, _: usize) -> Slot<'s, 'a> where 'a: 's {
+                unreachable!("the table has no more fields")
             }
             fn clear_oneof(&mut self, _: usize) {
             }
@@ -7936,10 +7928,8 @@ const _: () = {
             TableRef::Static(&TABLE)
         }
         #[inline]
-        fn slot_ref(&self, index: usize) -> SlotRef<'_> {
-            match index {
-                _ => SlotRef::Absent,
-            }
+        fn slot_ref(&self, _: usize) -> SlotRef<'_> {
+            SlotRef::Absent
         }
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
@@ -7954,10 +7944,8 @@ const _: () = {
 
     impl<'a> Fields<'a> for Empty {
         #[inline(always)]
-        fn slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a> where 'a: 's {
-            match index {
-                _ => unreachable!("the table has no more fields"),
-            }
+        fn slot<'s>(&'s mut self, _: usize) -> Slot<'s, 'a> where 'a: 's {
+            unreachable!("the table has no more fields")
         }
         fn clear_oneof(&mut self, _: usize) {
         }
