@@ -10,7 +10,7 @@ use super::{MAX_DEPTH, MAX_FIELD_NUMBER, Tag, WireError, WireType};
 /// assert_eq!((tag.number, tag.wire_type), (1, WireType::Len));
 /// assert_eq!(reader.bytes()?, b"hi");
 /// assert!(reader.tag()?.is_none());
-/// # Ok::<(), dunlin_protobuf::WireError>(())
+/// # Ok::<(), dunlin_protobuf::wire::WireError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
