@@ -1,6 +1,6 @@
 //! Messages whose type is known only at run time.
 //!
-//! A [`DynamicPool`] turns the types of a [`DescriptorPool`] into tables; a [`DynamicMessage`] is
+//! A [`DynamicPool`] turns the types of a [`DescriptorPool`](crate::pool::DescriptorPool) into tables; a [`DynamicMessage`] is
 //! a message of one of them.
 
 mod pool;

@@ -128,7 +128,7 @@ impl<'r> EncodeOptions<'r> {
     /// The JSON of a message.
     ///
     /// # Errors
-    /// As the function [`to_string`](crate::json::to_string).
+    /// As the function [`to_string()`].
     pub fn to_string(&self, message: &dyn Reflect) -> Result<String, JsonError> {
         let mut writer = Writer::new(self);
         writer.message(message)?;

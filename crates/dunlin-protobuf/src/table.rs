@@ -1,6 +1,6 @@
 //! What the runtime knows of a message type: its fields by number, in tables.
 //!
-//! Generated types have theirs as statics; a [`DynamicPool`](crate::dynamic::DynamicPool) makes
+//! Generated types have theirs as statics; a [`DynamicPool`] makes
 //! them from descriptors. Decoding, JSON, text format and reflection read the same tables.
 
 use alloc::borrow::Cow;
