@@ -58,7 +58,7 @@ pub(crate) fn varint(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
 fn varint_long(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
     if let Some(eight) = buf.get(*pos..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*eight);
-        let ends = !word & 0x8080_8080_8080_8080;
+        let ends = ends(word);
         if ends != 0 {
             let bits = ends.trailing_zeros() + 1;
             *pos += (bits / 8) as usize;
@@ -78,6 +78,13 @@ fn varint_long(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
         }
     }
     varint_slow(buf, pos)
+}
+
+/// The low seven bits of each of four bytes, put together.
+#[inline(always)]
+const fn squeeze_half(word: u32) -> u64 {
+    let bits = (word & 0x7f) | (word & 0x7f00) >> 1 | (word & 0x007f_0000) >> 2 | (word & 0x7f00_0000) >> 3;
+    bits as u64
 }
 
 /// The low seven bits of each byte, put together.
@@ -149,8 +156,27 @@ pub(crate) fn next_is(buf: &[u8], pos: usize, tag: u32) -> Option<usize> {
 
 /// How many varints end in `run`.
 pub(crate) fn count_varints(run: &[u8]) -> usize {
-    run.iter().filter(|&&byte| byte < 0x80).count()
+    let (words, rest) = run.as_chunks::<8>();
+    let mut count = rest.iter().filter(|&&byte| byte < 0x80).count();
+    // Each byte of a word counts the ends in its column, up to 255 of them.
+    for words in words.chunks(255) {
+        let columns: u64 = words.iter().map(|word| (ends(u64::from_le_bytes(*word)) >> 7)).sum();
+        let pairs = (columns & 0x00ff_00ff_00ff_00ff) + (columns >> 8 & 0x00ff_00ff_00ff_00ff);
+        count += (pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as usize;
+    }
+    count
 }
+
+/// The highest bit of each byte that ends a varint.
+#[inline(always)]
+const fn ends(word: u64) -> u64 {
+    !word & 0x8080_8080_8080_8080
+}
+
+/// How many bytes of a run are looked at together, one bit for each; and how far a varint that
+/// starts among them may reach, rounded up.
+const BLOCK: usize = 64;
+const WINDOW: usize = BLOCK + 16;
 
 /// Appends the `count` varints of a run.
 #[inline]
@@ -162,41 +188,21 @@ pub(crate) fn packed_varints<T: Copy + Default>(
 ) -> Result<(), Fault> {
     let start = values.len();
     values.resize(start + count, T::default());
-    let mut places = values[start..].iter_mut();
+    let mut places = &mut values[start..];
     let mut pos = 0;
-    while let Some(ten) = run.get(pos..).and_then(|rest| rest.first_chunk::<10>()) {
-        let &[low @ .., ninth, tenth] = ten;
-        let word = u64::from_le_bytes(low);
-        let ends = !word & 0x8080_8080_8080_8080;
-        if ends == 0x8080_8080_8080_8080 {
-            // The bytes first: a zip takes from its first part before it knows that the second ended.
-            for (byte, place) in low.into_iter().zip(places.by_ref()) {
-                *place = convert(u64::from(byte));
+    while let Some(window) = run.get(pos..).and_then(|rest| rest.first_chunk::<WINDOW>()) {
+        let ends = ends_of_block(window);
+        let Some(now) = places.split_off_mut(..ends.count_ones() as usize) else { break };
+        if ends == u64::MAX {
+            for (place, byte) in now.iter_mut().zip(window) {
+                *place = convert(u64::from(*byte));
             }
-            pos += 8;
-            continue;
-        }
-        let value = if ends != 0 {
-            // However long it is, no branch depends on it.
-            let bits = ends.trailing_zeros() + 1;
-            pos += (bits / 8) as usize;
-            squeeze(word & (u64::MAX >> (64 - bits)))
+            pos += BLOCK;
         } else {
-            let low = squeeze(word) | u64::from(ninth & 0x7f) << 56;
-            if ninth < 0x80 {
-                pos += 9;
-                low
-            } else if tenth < 0x80 {
-                pos += 10;
-                low | u64::from(tenth) << 63
-            } else {
-                return Err(Fault::VarintTooLong);
-            }
-        };
-        if let Some(place) = places.next() {
-            *place = convert(value);
+            pos += block(window, ends, now, &convert)?;
         }
     }
+    let mut places = places.iter_mut();
     while pos < run.len() {
         let value = convert(varint(run, &mut pos)?);
         if let Some(place) = places.next() {
@@ -204,6 +210,53 @@ pub(crate) fn packed_varints<T: Copy + Default>(
         }
     }
     Ok(())
+}
+
+/// One bit for each byte of a block: whether a varint ends there.
+#[inline(always)]
+fn ends_of_block(window: &[u8; WINDOW]) -> u64 {
+    let (words, _) = window.as_chunks::<8>();
+    words[..BLOCK / 8].iter().rev().fold(0, |bits, word| {
+        // The multiplication moves the eight bits beside each other.
+        let eight = (ends(u64::from_le_bytes(*word)) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits << 8 | eight
+    })
+}
+
+/// Reads the varints that end in a block, one into each place; gives where the next starts.
+///
+/// Where a varint starts depends on the bits alone, not on the bytes of the one before: the
+/// processor reads several at once.
+#[inline(always)]
+fn block<T>(
+    window: &[u8; WINDOW],
+    mut ends: u64,
+    places: &mut [T],
+    convert: impl Fn(u64) -> T,
+) -> Result<usize, Fault> {
+    let mut start = 0;
+    for place in places {
+        let end = ends.trailing_zeros() as usize;
+        ends &= ends.wrapping_sub(1);
+        let len = end + 1 - start;
+        // The mask tells the compiler that the window is long enough.
+        let at = start % BLOCK;
+        let word = window[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+        let value = if len <= 4 {
+            squeeze_half(word as u32 & (u32::MAX >> (32 - 8 * len)))
+        } else if len <= 8 {
+            squeeze(word & (u64::MAX >> (64 - 8 * len)))
+        } else if len <= 10 {
+            let tenth = if len == 10 { u64::from(window[at + 9]) << 63 } else { 0 };
+            squeeze(word) | u64::from(window[at + 8] & 0x7f) << 56 | tenth
+        } else {
+            return Err(Fault::VarintTooLong);
+        };
+        *place = convert(value);
+        start = end + 1;
+    }
+    // Without any end, a varint is longer than the block.
+    if start == 0 { Err(Fault::VarintTooLong) } else { Ok(start) }
 }
 
 /// Appends the values of a run of fixed width.
@@ -286,6 +339,42 @@ mod tests {
                 let mut pos = 0;
                 assert_eq!(varint(&bytes, &mut pos), Ok(value), "{value:#x} and {padding} bytes");
                 assert_eq!(pos, len);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_is_read_as_one_by_one() {
+        // Lengths mixed in several ways, in runs that end anywhere beside a block.
+        let mut value = 1u64;
+        let mut next = move |bits: u32| {
+            value = value.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            value >> (63 - value % u64::from(bits))
+        };
+        for bits in [1, 7, 8, 14, 30, 56, 64] {
+            for len in (0..200).step_by(7) {
+                let expected: Vec<u64> = (0..len).map(|_| next(bits)).collect();
+                let mut run = Vec::new();
+                expected.iter().for_each(|value| write::varint(*value, &mut run));
+                assert_eq!(count_varints(&run), len);
+                let mut values = alloc::vec![7];
+                assert_eq!(packed_varints(&run, len, &mut values, |raw| raw), Ok(()));
+                assert_eq!(values[1..], expected, "{len} of up to {bits} bits");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_with_a_varint_of_eleven_bytes_is_an_error() {
+        for before in [0, 3, 60, 70, 200] {
+            for after in [0, 100] {
+                let mut run = alloc::vec![1; before];
+                run.extend([0xff; 10]);
+                run.push(1);
+                run.extend(alloc::vec![1; after]);
+                let count = count_varints(&run);
+                let read = packed_varints(&run, count, &mut Vec::new(), |raw| raw);
+                assert_eq!(read, Err(Fault::VarintTooLong), "{before} before and {after} after");
             }
         }
     }
