@@ -67,16 +67,23 @@ pub trait Walk {
     }
 }
 
+/// The second pass.
+fn written<'o, M: Reflect + ?Sized>(message: &M, out: raw::Output<'o>, measure: &Measure) -> raw::Output<'o> {
+    let mut writer = Writer::new(out, measure);
+    message.write(&mut writer);
+    writer.finish()
+}
+
 pub(crate) fn encode_into<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u8>) {
     let mut measure = Measure::default();
     message.measure(&mut measure);
-    raw::append(out, measure.total(), |out| message.write(&mut Writer::new(out, &measure)));
+    raw::append(out, measure.total(), |out| written(message, out, &measure));
 }
 
 pub(crate) fn encode_into_bytes<M: Reflect + ?Sized>(message: &M, out: &mut BytesMut) {
     let mut measure = Measure::default();
     message.measure(&mut measure);
-    raw::append_bytes(out, measure.total(), |out| message.write(&mut Writer::new(out, &measure)));
+    raw::append_bytes(out, measure.total(), |out| written(message, out, &measure));
 }
 
 pub(crate) fn encode_delimited<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u8>) {
@@ -84,7 +91,7 @@ pub(crate) fn encode_delimited<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u
     message.measure(&mut measure);
     out.reserve(measure.total() + varint_len(measure.total() as u64));
     varint(measure.total() as u64, out);
-    raw::append(out, measure.total(), |out| message.write(&mut Writer::new(out, &measure)));
+    raw::append(out, measure.total(), |out| written(message, out, &measure));
 }
 
 /// The bytes of one field that stands alone.
@@ -93,7 +100,9 @@ pub(crate) fn encode_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef
     walk_field(value, field, of, &mut measure);
     let mut out = Vec::new();
     raw::append(&mut out, measure.total(), |out| {
-        walk_field(value, field, of, &mut Writer::new(out, &measure))
+        let mut writer = Writer::new(out, &measure);
+        walk_field(value, field, of, &mut writer);
+        writer.finish()
     });
     out
 }
@@ -132,7 +141,7 @@ impl EncodeOptions {
         measure.deterministic = self.deterministic;
         message.measure(&mut measure);
         let mut out = Vec::new();
-        raw::append(&mut out, measure.total(), |out| message.write(&mut Writer::new(out, &measure)));
+        raw::append(&mut out, measure.total(), |out| written(message, out, &measure));
         out
     }
 }

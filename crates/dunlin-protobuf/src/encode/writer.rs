@@ -119,14 +119,18 @@ impl Walk for Measure {
 /// The second pass: writes forward into a buffer of the measured length.
 #[derive(Debug)]
 pub struct Writer<'w, 'o> {
-    out: &'w mut Output<'o>,
+    out: Output<'o>,
     measure: &'w Measure,
     next: usize,
 }
 
 impl<'w, 'o> Writer<'w, 'o> {
-    pub(crate) fn new(out: &'w mut Output<'o>, measure: &'w Measure) -> Self {
+    pub(crate) fn new(out: Output<'o>, measure: &'w Measure) -> Self {
         Self { out, measure, next: 0 }
+    }
+
+    pub(crate) fn finish(self) -> Output<'o> {
+        self.out
     }
 
     /// The next of the measured lengths.
@@ -175,14 +179,19 @@ impl<'w, 'o> Writer<'w, 'o> {
     #[inline(always)]
     pub(crate) fn slice_field(&mut self, number: u32, bytes: &[u8]) {
         let tag = number << 3 | WireType::Len as u32;
-        if tag < 0x80 && bytes.len() < 0x80 {
-            return self.out.two_and_slice(tag as u8, bytes.len() as u8, bytes);
-        }
-        self.slice_field_slow(tag, bytes);
+        if tag < 0x80 { self.short_field(tag as u8, bytes) } else { self.long_field(tag, bytes) }
     }
 
     #[inline(never)]
-    fn slice_field_slow(&mut self, tag: u32, bytes: &[u8]) {
+    fn short_field(&mut self, tag: u8, bytes: &[u8]) {
+        match bytes.len() {
+            0..=32 => self.out.two_and_short(tag, bytes.len() as u8, bytes),
+            _ => self.long_field(tag.into(), bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn long_field(&mut self, tag: u32, bytes: &[u8]) {
         self.varint(u64::from(tag));
         self.varint(bytes.len() as u64);
         self.slice(bytes);
