@@ -1,5 +1,7 @@
 //! The well-known types, whose JSON is not that of their fields.
 
+use alloc::string::String;
+
 use super::{Reader, Result, Seen};
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::time;
