@@ -25,7 +25,7 @@ pub fn text(data: &[u8]) {
     let Ok(all) = dynamic("t.All", text) else { return };
     for written in write(&all) {
         let again = dynamic("t.All", &written).expect("what was written can be read");
-        assert!(encode(&again) == encode(&all), "reading loses nothing: {written}");
+        assert!(is_same(&again, &all, &written), "reading loses nothing: {written}");
     }
 }
 
@@ -38,7 +38,10 @@ fn agree<M: Message>(text: &str) {
             assert_eq!(write(&generated), write(&dynamic));
             for written in write(&generated) {
                 let again = DecodeOptions::new().registry(&WORLD.registry).decode::<M>(&written);
-                assert!(encode(&again.expect("what was written can be read")) == encoded, "{written}");
+                assert!(
+                    is_same(&again.expect("what was written can be read"), &generated, &written),
+                    "{written}"
+                );
             }
         }
         (Err(generated), Err(dynamic)) => assert_eq!(generated.to_string(), dynamic.to_string()),
@@ -46,6 +49,12 @@ fn agree<M: Message>(text: &str) {
             panic!("{} is accepted by one: {:?}, {:?}", M::FULL_NAME, generated.err(), dynamic.err());
         }
     }
+}
+
+/// Whether a message is what it was before it was written. NaN is written without its sign, as protoc
+/// does it, so that such a message only prints the same.
+fn is_same(again: &dyn Reflect, before: &dyn Reflect, written: &str) -> bool {
+    if written.contains("nan") { write(again) == write(before) } else { encode(again) == encode(before) }
 }
 
 fn dynamic(name: &str, text: &str) -> Result<DynamicMessage, TextError> {
