@@ -54,6 +54,7 @@ fn prost(include: &str, file: &str, out: &Path) -> Result<()> {
         .compile_protos(&[file], &[include])?;
     pbjson_build::Builder::new()
         .register_descriptors(&fs::read(descriptors)?)?
+        .extern_path(".google.protobuf", "::pbjson_types")
         .out_dir(out)
         .build(&[".protobuf_test_messages"])?;
     let mut lib = String::new();
