@@ -25,7 +25,7 @@ pub fn text(data: &[u8]) {
     let Ok(all) = dynamic("t.All", text) else { return };
     for written in write(&all) {
         let again = dynamic("t.All", &written).expect("what was written can be read");
-        assert!(encode(&again) == encode(&all), "reading loses nothing: {written}");
+        assert!(is_same(&again, &all, &written), "reading loses nothing: {written}");
     }
 }
 
@@ -38,7 +38,10 @@ fn agree<M: Message>(text: &str) {
             assert_eq!(write(&generated), write(&dynamic));
             for written in write(&generated) {
                 let again = DecodeOptions::new().registry(&WORLD.registry).decode::<M>(&written);
-                assert!(encode(&again.expect("what was written can be read")) == encoded, "{written}");
+                assert!(
+                    is_same(&again.expect("what was written can be read"), &generated, &written),
+                    "{written}"
+                );
             }
         }
         (Err(generated), Err(dynamic)) => assert_eq!(generated.to_string(), dynamic.to_string()),
@@ -46,6 +49,13 @@ fn agree<M: Message>(text: &str) {
             panic!("{} is accepted by one: {:?}, {:?}", M::FULL_NAME, generated.err(), dynamic.err());
         }
     }
+}
+
+/// Whether a message is what it was before it was written. As protoc does it, NaN is written without
+/// its sign, and the message in an `Any` without its unknown fields; such ones only print the same.
+fn is_same(again: &dyn Reflect, before: &dyn Reflect, written: &str) -> bool {
+    let is_lossy = written.contains("nan") || written.contains('[') && written.contains('/');
+    write(again) == write(before) && (is_lossy || encode(again) == encode(before))
 }
 
 fn dynamic(name: &str, text: &str) -> Result<DynamicMessage, TextError> {

@@ -35,7 +35,8 @@ pub fn print(cases: Vec<Case>) {
     }
 }
 
-fn count(case: &mut Case) -> (u64, u64) {
+/// How often one operation asks for memory, and for how many bytes.
+pub fn count(case: &mut Case) -> (u64, u64) {
     // The first time fills what is reused: buffers and lazily made statics.
     (case.run)(1);
     CALLS.store(0, Relaxed);

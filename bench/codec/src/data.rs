@@ -12,6 +12,8 @@ use schema::codec::*;
 use schema::google::protobuf::{FileDescriptorProto, FileDescriptorSet};
 
 pub struct Data {
+    /// About 200 bytes, where a product has about a kilobyte.
+    pub item: Input,
     pub product: Input,
     pub order: Input,
     pub numbers: Input,
@@ -24,6 +26,7 @@ pub struct Data {
 impl Data {
     pub fn new() -> Self {
         Self {
+            item: Input::new("item", &item()),
             product: Input::new("product", &product(7, 2)),
             order: Input::new("order", &order()),
             numbers: Input::new("numbers", &numbers()),
@@ -85,6 +88,25 @@ fn product(index: usize, reviews: usize) -> Product {
         created_at: 1_700_000_000_123,
         adjustment: -42,
         thumbnail: noise(index as u64).flat_map(u64::to_le_bytes).take(64).collect(),
+    }
+}
+
+fn item() -> Product {
+    Product {
+        id: "SKU-000000047514".into(),
+        name: letters(5, 28),
+        price_minor: 129_900,
+        currency: "EUR".into(),
+        stock: 40,
+        rating: 4.25,
+        active: true,
+        tags: (0..4).map(|tag| letters(7 + tag, 9)).collect(),
+        attributes: (0..2).map(|n| (format!("attr_{n}"), letters(11 + n, 12))).collect(),
+        dimensions: Some(Dimensions { width: 10.5, height: 2.25, depth: 33.0, unit: "cm".into() }),
+        status: Status::Listed.into(),
+        created_at: 1_700_000_000_123,
+        adjustment: -42,
+        ..Default::default()
     }
 }
 

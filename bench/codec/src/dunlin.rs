@@ -34,6 +34,27 @@ pub fn cases(data: &Data) -> Vec<Case> {
     cases
 }
 
+/// The operations that the table of binary against JSON has, and the bytes that each reads or writes.
+pub fn formats(data: &Data) -> Vec<(usize, Case)> {
+    let mut all = Vec::new();
+    for input in [&data.item, &data.product] {
+        let value = schema::codec::Product::decode(input.bytes).expect("the input is valid");
+        let text = json::to_vec(&value).expect("every value has a JSON form").len();
+        let mut cases = Vec::new();
+        json::<schema::codec::Product>(input, &mut cases);
+        all.extend(cases.into_iter().map(|case| (text, case)));
+        let value: &'static schema::codec::Product = Box::leak(Box::new(value));
+        let bytes = input.bytes;
+        all.push((
+            bytes.len(),
+            Case::new(PEER, input.message, "encode", move || black_box(value).encode_to_vec()),
+        ));
+        let decode = move || schema::codec::Product::decode(black_box(bytes));
+        all.push((bytes.len(), Case::new(PEER, input.message, "decode", decode)));
+    }
+    all
+}
+
 fn json<M: Message>(input: &Input, cases: &mut Vec<Case>) {
     let value: &'static M = Box::leak(Box::new(M::decode(input.bytes).expect("the input is valid")));
     let text: &'static [u8] = json::to_vec(value).expect("every value has a JSON form").leak();

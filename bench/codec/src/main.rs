@@ -27,16 +27,19 @@ const PEERS: [&str; 5] = [dunlin::PEER, prost::PEER, buffa::PEER, upb::PEER, ser
 enum Mode {
     Times { rounds: usize },
     Allocations,
+    Table,
     Once { case: [String; 3], iterations: u64 },
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mode, filters) = arguments(std::env::args().skip(1))?;
-    let mut cases = cases(&Data::new());
+    let data = Data::new();
+    let mut cases = cases(&data);
     cases.retain(|case| filters.is_empty() || filters.iter().any(|filter| case.matches(filter)));
     match mode {
         Mode::Times { rounds } => measure::times(cases, rounds),
         Mode::Allocations => allocations::print(cases),
+        Mode::Table => measure::formats(dunlin::formats(&data), 41),
         Mode::Once { case: [peer, message, operation], iterations } => {
             let wanted = format!("{peer}/{message}/{operation}");
             let case = cases.iter_mut().find(|case| case.matches(&wanted));
@@ -63,6 +66,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<(Mode, Vec<Strin
         match word.as_str() {
             "--rounds" => mode = Mode::Times { rounds: next("number")?.parse::<usize>()?.max(1) },
             "--allocations" => mode = Mode::Allocations,
+            "--table" => mode = Mode::Table,
             "--once" => {
                 let case = [next("peer")?, next("message")?, next("operation")?];
                 mode = Mode::Once { case, iterations: next("number of iterations")?.parse()? };

@@ -78,6 +78,36 @@ pub fn times(cases: Vec<Case>, rounds: usize) {
     }
 }
 
+/// Prints binary beside JSON for one small message and one of a kilobyte: what is on the wire, the
+/// time, and the memory asked for. The formats take turns.
+pub fn formats(mut cases: Vec<(usize, Case)>, rounds: usize) {
+    cases.sort_by_key(|(_, case)| (case.message, case.operation.trim_start_matches("json_")));
+    println!(
+        "median nanoseconds per operation, {rounds} rounds; calls of alloc and realloc, bytes asked for"
+    );
+    println!("{:10}{:10}{:>8}{}", "", "", "", columns(&["binary", "JSON", "JSON/binary"], 20));
+    // Binary and JSON of one operation stand behind each other.
+    while cases.len() >= 2 {
+        let mut pair: Vec<(usize, Case)> = cases.drain(..2).collect();
+        pair.sort_by_key(|(_, case)| case.operation.starts_with("json_"));
+        let (sizes, mut pair): (Vec<usize>, Vec<Case>) = pair.into_iter().unzip();
+        let times = measure(&mut pair, rounds);
+        let memory: Vec<(u64, u64)> = pair.iter_mut().map(crate::allocations::count).collect();
+        let line = |what: &str, values: [String; 3]| {
+            let values = values.each_ref().map(String::as_str);
+            println!("{:10}{:10}{what:>8}{}", pair[0].message, pair[0].operation, columns(&values, 20));
+        };
+        let part = |a: f64, b: f64| format!("{:.2}", b / a);
+        let (binary, json) = (median(&times[0]), median(&times[1]));
+        line("ns", [format!("{binary:.0}"), format!("{json:.0}"), ratio(&times[1], &times[0])]);
+        let wire = part(sizes[0] as f64, sizes[1] as f64);
+        line("bytes", [sizes[0].to_string(), sizes[1].to_string(), wire]);
+        let shown = |(calls, bytes): (u64, u64)| format!("{calls}, {bytes}");
+        let calls = part(memory[0].0 as f64, memory[1].0 as f64);
+        line("memory", [shown(memory[0]), shown(memory[1]), calls]);
+    }
+}
+
 /// The times of each case, one per round.
 fn measure(cases: &mut [Case], rounds: usize) -> Vec<Vec<f64>> {
     let iterations: Vec<u64> = cases.iter_mut().map(calibrate).collect();

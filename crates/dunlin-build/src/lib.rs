@@ -261,7 +261,7 @@ pub fn well_known(folder: impl AsRef<Path>) -> Result<(), Error> {
                 && !LANGUAGE_FEATURES.iter().any(|name| path.ends_with(name))
         }))
         .out_dir(folder)
-        .options(|options| options.runtime("crate"))
+        .options(|options| options.runtime("crate").no_std())
         .runtime_well_known_types(false)
         .compile()
 }

@@ -19,27 +19,12 @@ use messages::{Codec, Unknown};
 ///
 /// Formats are binpb, json, txtpb, hex, base64, delimited (a stream, each message behind its length)
 /// and grpc (a stream of gRPC frames). They follow from the file name or are said behind `#`:
-/// `-#format=json`. Streams may also be JSON values one behind the other, or text with U+001E
-/// between messages.
+/// `-#format=json`; else binary becomes JSON. Streams may also be JSON values one behind the other,
+/// or text with U+001E between messages.
 #[derive(Args, Debug)]
 pub(crate) struct ConvertArgs {
-    /// The schema: folder, .proto file, or descriptor set
-    #[arg(default_value = ".")]
-    input: String,
-    /// The message type, by its full name or the end of it
-    #[arg(long = "type", value_name = "NAME")]
-    type_name: String,
-    /// The messages to read; binary unless it says otherwise
-    #[arg(long, value_name = "FILE[#format]", default_value = "-")]
-    from: String,
-    /// Where to write them; JSON unless it says otherwise
-    #[arg(long, value_name = "FILE[#format]", default_value = "-")]
-    to: String,
-    /// Skip fields in JSON and text that the type does not have
-    #[arg(long)]
-    ignore_unknown: bool,
     #[command(flatten)]
-    schema: SchemaArgs,
+    messages: MessageArgs,
 }
 
 /// Encodes text or JSON to binary.
@@ -47,6 +32,12 @@ pub(crate) struct ConvertArgs {
 /// What begins with `{` is read as JSON, all else as text format.
 #[derive(Args, Debug)]
 pub(crate) struct EncodeArgs {
+    #[command(flatten)]
+    messages: MessageArgs,
+}
+
+#[derive(Args, Debug)]
+struct MessageArgs {
     /// The schema: folder, .proto file, or descriptor set
     #[arg(default_value = ".")]
     input: String,
@@ -56,10 +47,10 @@ pub(crate) struct EncodeArgs {
     /// The messages to read
     #[arg(long, value_name = "FILE[#format]", default_value = "-")]
     from: String,
-    /// Where to write them; binary unless it says otherwise
+    /// Where to write them
     #[arg(long, value_name = "FILE[#format]", default_value = "-")]
     to: String,
-    /// Skip fields that the type does not have
+    /// Skip fields in JSON and text that the type does not have
     #[arg(long)]
     ignore_unknown: bool,
     #[command(flatten)]
@@ -96,27 +87,26 @@ pub(crate) struct DecodeArgs {
 }
 
 pub(crate) fn convert(args: &ConvertArgs) -> ExitCode {
-    let run = Run {
-        from: (&args.from, Format::Binary),
-        to: (&args.to, Format::Json),
-        ignore_unknown: args.ignore_unknown,
-        unknown: Unknown::Warn,
-        schema: &args.schema,
-        input: &args.input,
-    };
-    exit_code(run.run(&args.type_name), args.schema.error_format())
+    args.messages.convert(Format::Binary, Format::Json)
 }
 
 pub(crate) fn encode(args: &EncodeArgs) -> ExitCode {
-    let run = Run {
-        from: (&args.from, Format::Text),
-        to: (&args.to, Format::Binary),
-        ignore_unknown: args.ignore_unknown,
-        unknown: Unknown::Warn,
-        schema: &args.schema,
-        input: &args.input,
-    };
-    exit_code(run.run(&args.type_name), args.schema.error_format())
+    args.messages.convert(Format::Text, Format::Binary)
+}
+
+impl MessageArgs {
+    /// The formats are those of locations that say none.
+    fn convert(&self, from: Format, to: Format) -> ExitCode {
+        let run = Run {
+            from: (&self.from, from),
+            to: (&self.to, to),
+            ignore_unknown: self.ignore_unknown,
+            unknown: Unknown::Warn,
+            schema: &self.schema,
+            input: &self.input,
+        };
+        exit_code(run.run(&self.type_name), self.schema.error_format())
+    }
 }
 
 pub(crate) fn decode(args: &DecodeArgs) -> ExitCode {

@@ -45,6 +45,7 @@ use model::{Flavor, Model};
 pub struct Options {
     pub(crate) runtime: String,
     pub(crate) views: bool,
+    pub(crate) no_std: bool,
     extern_paths: Vec<(String, String)>,
     attributes: Vec<(String, String)>,
     hash_maps: Vec<String>,
@@ -65,6 +66,7 @@ impl Default for Options {
         Self {
             runtime: "::dunlin::protobuf".into(),
             views: true,
+            no_std: false,
             extern_paths: Vec::new(),
             attributes: Vec::new(),
             hash_maps: Vec::new(),
@@ -94,6 +96,12 @@ impl Options {
     /// Whether messages get views that borrow; true by default.
     pub fn views(mut self, views: bool) -> Self {
         self.views = views;
+        self
+    }
+
+    /// Generates code for crates that are `no_std`: `Box`, `String` and `Vec` by their paths in `alloc`.
+    pub fn no_std(mut self) -> Self {
+        self.no_std = true;
         self
     }
 

@@ -10,6 +10,10 @@ mod message;
 
 pub use message::{DescriptorMessage, Lengths};
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use codec::{enums, messages};
 
 messages! {

@@ -26,7 +26,13 @@
 //! structs of [`descriptor`]. This crate does no I/O, knows no async runtime and does not read
 //! `.proto` text; that is `dunlin-compiler`.
 
-extern crate alloc;
+// The whole crate is there without `std`, but for what has to do with it: time, I/O, its maps.
+#![cfg_attr(not(test), no_std)]
+
+#[doc(hidden)]
+pub extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod decode;
 pub mod descriptor;

@@ -1,5 +1,9 @@
 //! Names that are derived from names: JSON names, map entries, naming styles.
 
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
 /// The default ProtoJSON name of a field: each `_` is dropped and the letter after it becomes
 /// upper-case; nothing else changes.
 ///
@@ -128,7 +132,7 @@ pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
                 row[j] = row[j].min(before[j - 2] + 1);
             }
         }
-        before = std::mem::replace(&mut last, row);
+        before = core::mem::replace(&mut last, row);
     }
     last[b.len()]
 }

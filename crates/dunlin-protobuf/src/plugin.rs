@@ -2,6 +2,10 @@
 //! say to each other.
 #![allow(missing_docs)] // The members are documented by the schema they mirror.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::descriptor::codec::{enums, messages};
 use crate::descriptor::{FileDescriptorProto, GeneratedCodeInfo};
 

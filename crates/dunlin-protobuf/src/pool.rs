@@ -23,10 +23,13 @@ mod symbols;
 mod table;
 mod view;
 
-use std::sync::Arc;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 
 use crate::descriptor::{FileDescriptorProto, FileDescriptorSet};
 pub use check::Scope;
@@ -37,6 +40,10 @@ pub use resolve::{Links, LookupFailure, Resolver, SymbolRef};
 use symbols::SymbolTable;
 use table::File;
 pub use view::{EnumView, FieldKind, FieldView, FileView, MessageView, ValueView};
+
+/// Their keys come from foreign schemas, so hashing is seeded.
+type HashMap<K, V> = hashbrown::HashMap<K, V, RandomState>;
+type HashSet<T> = hashbrown::HashSet<T, RandomState>;
 
 /// A file of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,9 +82,9 @@ pub struct FieldId {
 pub struct DescriptorPool {
     files: Vec<File>,
     symbols: SymbolTable,
-    by_path: HashMap<Arc<str>, FileId, RandomState>,
+    by_path: HashMap<Arc<str>, FileId>,
     /// Extensions by the message they extend and their number.
-    extensions: HashMap<(MessageId, i32), FieldId, RandomState>,
+    extensions: HashMap<(MessageId, i32), FieldId>,
     /// The descriptors of the files, where the pool was made from them alone.
     protos: Vec<Arc<FileDescriptorProto>>,
 }

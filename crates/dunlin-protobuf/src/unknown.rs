@@ -1,3 +1,6 @@
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use crate::wire::{Reader, Tag, WireError};
 
 /// Fields that a message carried but its type does not know, in the order of their arrival.

@@ -141,6 +141,7 @@ fn values_are_read_in_every_spelling_and_printed_in_one() {
         ("f32: 1e-99 f64: -1e-999", "f32: 0 f64: -0"),   // underflow
         ("f32: 1.5f f64: 12F", "f32: 1.5 f64: 12"),
         ("f32: -InFiNiTy f64: NAN", "f32: -inf f64: nan"),
+        ("f64: -nan", "f64: nan"), // protoc keeps the sign too and does not print it
         ("f64: 123456789012345678901234567890", "f64: 1.2345678901234568e+29"),
         ("b: t", "b: true"),
         ("b: False", "b: false"),

@@ -338,6 +338,11 @@ impl<'p> Model<'p> {
     pub(super) fn std(&self, name: &str, from: &[String]) -> String {
         let is_taken = self.taken.get(from).is_some_and(|taken| taken.iter().any(|t| t == name));
         match name {
+            "Box" | "Vec" | "String" if self.options.no_std => {
+                let module = name.to_ascii_lowercase();
+                let module = if module == "box" { "boxed" } else { &module };
+                format!("{}::alloc::{module}::{name}", self.options.runtime)
+            }
             _ if !is_taken => name.into(),
             "Option" => "::core::option::Option".into(),
             "Default" => "::core::default::Default".into(),

@@ -1,5 +1,10 @@
 //! How one kind of field is measured, written and merged; the message tables name these kinds.
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::message::{DescriptorMessage, Lengths};
 use crate::wire::{Reader, Tag, WireError, WireType, write};
 

@@ -1,3 +1,5 @@
+use alloc::vec::Vec;
+
 use crate::wire::{Reader, WireError};
 
 /// A Protocol Buffers message: encode, decode, merge.

@@ -10,6 +10,9 @@ mod ranges;
 mod style;
 mod visibility;
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::fault::{Fault, Path};
 use super::table::{File, enums_in_order, fields_in_order, messages_in_order};
 use super::{DescriptorPool, FileId};

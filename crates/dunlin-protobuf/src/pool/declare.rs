@@ -1,5 +1,9 @@
 //! Imports and names: which files see which, and one entry per name.
 
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
 use super::fault::{Fault, Path};
 use super::symbols::{SymbolId, SymbolKind};
 use super::table::{Dependency, File, Name, join};
@@ -140,7 +144,7 @@ impl DescriptorPool {
         if !queue.iter().any(own_public) {
             return queue;
         }
-        let mut seen: std::collections::BTreeSet<FileId> = queue.iter().copied().collect();
+        let mut seen: alloc::collections::BTreeSet<FileId> = queue.iter().copied().collect();
         while let Some(file) = queue.pop() {
             for dependency in self.files[file.index()].dependencies.iter().filter(|d| d.public) {
                 if let Some(target) = dependency.file

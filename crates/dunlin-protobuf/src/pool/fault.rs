@@ -1,3 +1,6 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::FileId;
 
 /// A place in a file's descriptor: field numbers and indexes from the file down, as in

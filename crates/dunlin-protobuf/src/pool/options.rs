@@ -1,6 +1,9 @@
 //! What the options of a file mean for the rest of the pool, and the features that hold in it.
 
-use std::sync::Arc;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use super::fault::{Fault, Path};
 use super::features::{Features, is_legacy};

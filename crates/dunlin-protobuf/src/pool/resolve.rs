@@ -1,6 +1,11 @@
 //! What names stand for: the lookup rules of the language.
 
-use std::collections::BTreeSet;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use super::declare::edition_is_known;
 use super::fault::{Fault, Path};
@@ -80,7 +85,7 @@ impl<'p> Resolver<'p> {
     /// Finds what `name` stands for beside message `neighbour`: in the scope that holds it. Nothing
     /// in this pool stands beside a message of another one.
     pub fn find_beside(&mut self, name: &str, neighbour: MessageView<'p>) -> Option<SymbolRef> {
-        if !std::ptr::eq(neighbour.pool(), self.pool) {
+        if !core::ptr::eq(neighbour.pool(), self.pool) {
             return None;
         }
         let id = neighbour.id();
@@ -396,7 +401,7 @@ impl DescriptorPool {
         let tables = &self.files[file.index()];
         let mut best: Option<(usize, SymbolId)> = None;
         let mut left = MAX_CANDIDATES;
-        for &id in std::iter::once(&file).chain(tables.visible.iter().filter(|&&id| id != file)) {
+        for &id in core::iter::once(&file).chain(tables.visible.iter().filter(|&&id| id != file)) {
             let other = &self.files[id.index()];
             let messages = other.messages.iter().filter(|m| !m.map_entry).map(|m| (m.name, m.symbol));
             let enums = other.enums.iter().map(|e| (e.name, e.symbol));

@@ -1,8 +1,13 @@
 //! The symbol table: every full name of a pool, as a tree of scopes.
 
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use core::hash::{BuildHasher, Hash, Hasher};
+
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::{FileId, table::File};
 

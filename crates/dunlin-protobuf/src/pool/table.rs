@@ -1,8 +1,11 @@
 //! The tables of one file: every element in a flat array, siblings next to each other.
 
-use std::collections::VecDeque;
-use std::ops::Range;
-use std::sync::Arc;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::fault::Path;
 use super::features::Features;

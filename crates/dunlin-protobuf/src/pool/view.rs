@@ -1,6 +1,9 @@
 //! Reading a pool.
 
 use alloc::borrow::Cow;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::symbols::SymbolId;
 use super::table::{Enum, EnumValue, Field, File, Message, Target};
@@ -227,7 +230,7 @@ impl<'p> FileView<'p> {
 /// Equal is what is the same message of the same pool.
 impl PartialEq for MessageView<'_> {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.pool, other.pool) && self.id == other.id
+        core::ptr::eq(self.pool, other.pool) && self.id == other.id
     }
 }
 

@@ -8,14 +8,19 @@ use super::DecodeOptions;
 use super::error::{TextError, TextErrorKind};
 use super::lexer::{Lexer, Token};
 use crate::decode::missing;
-use crate::dynamic::{DynamicMessage, Storage};
-use crate::extension;
+use crate::dynamic::Storage;
 use crate::limits::{Budget, LimitError};
 use crate::message::{Fields, Reflect};
 use crate::reflect::{self, Value};
 use crate::registry::Found;
 use crate::slot::{EntrySlots, Part, Slot, SlotRef};
 use crate::table::{FieldTable, Kind, MessageTable, Shape, TableRef};
+
+mod extension;
+mod scalar;
+mod skip;
+
+pub(super) use extension::ANY;
 
 type Result<T> = core::result::Result<T, TextError>;
 
@@ -106,7 +111,7 @@ impl<'r> Reader<'_, 'r> {
             let value = Part::<'static>::slot_ref(storage);
             self.check_extension(value)
                 .map_err(|error| error.within(&format!("[{}]", found.field.name())))?;
-            extension::store(message.unknown_fields_mut(), found.field, &found.of, &table, value);
+            crate::extension::store(message.unknown_fields_mut(), found.field, &found.of, &table, value);
         }
         Ok(())
     }
@@ -179,83 +184,6 @@ impl<'r> Reader<'_, 'r> {
             seen.oneofs.push((oneof, index));
         }
         Ok(())
-    }
-
-    /// An extension, or the message in an `Any`.
-    fn bracketed(
-        &mut self,
-        message: &mut dyn Fields<'static>,
-        table: &TableRef,
-        seen: &mut Seen<'r>,
-    ) -> Result<()> {
-        let start = self.lexer.start();
-        let name = self.lexer.bracketed()?;
-        let in_name = |error: TextError| error.within(&format!("[{name}]"));
-        if let Some((_, type_name)) = name.rsplit_once('/')
-            && table.full_name() == ANY
-        {
-            return self.any(message, table, seen, start, &name, type_name).map_err(in_name);
-        }
-        let found = self.options.registry.and_then(|registry| {
-            let by_name = registry.extension_by_name(table.full_name(), &name);
-            let by_type = || registry.message_set_extension(table.full_name(), &name);
-            by_name.or_else(|| if table.is_message_set() { by_type() } else { None })
-        });
-        let Some(found) = found else {
-            if self.options.ignore_unknown {
-                return self.skip_field();
-            }
-            let message = table.full_name().to_string();
-            return Err(self.lexer.error(TextErrorKind::UnknownExtension { name, message }, start));
-        };
-        let position = seen.extensions.iter().position(|(set, _)| set.field.number == found.field.number);
-        let position = match position {
-            Some(_) if !found.field.shape.is_list() => {
-                return Err(in_name(self.lexer.error(TextErrorKind::AlreadySet, start)));
-            }
-            Some(position) => position,
-            None => {
-                // What is there and cannot be read is replaced.
-                let set = extension::read_dynamic(message.as_reflect(), &found).ok().flatten();
-                let storage = set.unwrap_or_else(|| Storage::of(found.field, &found.of));
-                seen.extensions.push((found, storage));
-                seen.extensions.len() - 1
-            }
-        };
-        let (found, storage) = &mut seen.extensions[position];
-        self.field(storage, found.field, &found.of).map_err(in_name)
-    }
-
-    fn any(
-        &mut self,
-        message: &mut dyn Fields<'static>,
-        table: &TableRef,
-        seen: &mut Seen<'_>,
-        start: usize,
-        url: &str,
-        type_name: &str,
-    ) -> Result<()> {
-        if url.starts_with('/') {
-            let kind = TextErrorKind::Malformed("a type URL has something in front of its first `/`");
-            return Err(self.lexer.error(kind, start));
-        }
-        let (Some(url_index), Some(value_index)) = (table.index_of(1), table.index_of(2)) else {
-            return Err(self.read_only());
-        };
-        if seen.mark(url_index) | seen.mark(value_index) {
-            return Err(self.lexer.error(TextErrorKind::AlreadySet, start));
-        }
-        let Some(inner) = self.options.registry.and_then(|registry| registry.table(type_name)) else {
-            return Err(self.lexer.error(TextErrorKind::UnknownType { name: type_name.to_string() }, start));
-        };
-        self.lexer.eat(b':')?;
-        let mut inner = DynamicMessage::new(inner);
-        self.message_value(Slot::Present(&mut inner), None)?;
-        self.check_required(&inner, start)?;
-        let value = inner.encode_to_vec();
-        self.memory(value.len() + url.len())?;
-        self.store(message.slot(url_index), Value::String(url.to_string()))?;
-        self.store(message.slot(value_index), Value::Bytes(value.into()))
     }
 
     /// What stands behind the name of a field. `of` is where the types of `field` are looked up.
@@ -386,209 +314,8 @@ impl<'r> Reader<'_, 'r> {
         }
     }
 
-    fn scalar(&mut self, field: &FieldTable, of: &TableRef) -> Result<Value> {
-        Ok(match field.kind {
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
-                Value::I32(self.integer("a 32-bit integer", |value| i32::try_from(value).ok())?)
-            }
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
-                Value::I64(self.integer("a 64-bit integer", |value| i64::try_from(value).ok())?)
-            }
-            Kind::Uint32 | Kind::Fixed32 => {
-                Value::U32(self.unsigned("an unsigned 32-bit integer", |value| u32::try_from(value).ok())?)
-            }
-            Kind::Uint64 | Kind::Fixed64 => {
-                Value::U64(self.unsigned("an unsigned 64-bit integer", |value| u64::try_from(value).ok())?)
-            }
-            Kind::Float => {
-                let (negative, value) = self.float(f32::INFINITY, f32::NAN)?;
-                Value::F32(if negative { -value } else { value })
-            }
-            Kind::Double => {
-                let (negative, value) = self.float(f64::INFINITY, f64::NAN)?;
-                Value::F64(if negative { -value } else { value })
-            }
-            Kind::Bool => Value::Bool(self.boolean()?),
-            Kind::Enum => Value::Enum(self.enumeration(field, of)?),
-            Kind::Bytes => Value::Bytes(self.string("bytes in quotes")?.into()),
-            Kind::String => {
-                let start = self.lexer.start();
-                let bytes = self.string("a string")?;
-                let text = String::from_utf8(bytes)
-                    .map_err(|_| self.lexer.error(TextErrorKind::InvalidUtf8, start))?;
-                Value::String(text)
-            }
-            Kind::Message | Kind::Group => return Err(self.read_only()),
-        })
-    }
-
-    fn integer<T>(&mut self, kind: &'static str, fit: impl Fn(i128) -> Option<T>) -> Result<T> {
-        let start = self.lexer.start();
-        let negative = self.lexer.eat(b'-')?;
-        if self.lexer.token() != Token::Integer {
-            return Err(self.lexer.unexpected("an integer"));
-        }
-        let text = self.lexer.text();
-        let value = magnitude(text).map(i128::from);
-        let Some(value) = value.and_then(|value| fit(if negative { -value } else { value })) else {
-            let sign = if negative { "-" } else { "" };
-            let kind = TextErrorKind::OutOfRange { value: format!("{sign}{}", shortened(text)), kind };
-            return Err(self.lexer.error(kind, start));
-        };
-        self.lexer.advance()?;
-        Ok(value)
-    }
-
-    fn unsigned<T>(&mut self, kind: &'static str, fit: impl Fn(i128) -> Option<T>) -> Result<T> {
-        if self.lexer.token() != Token::Integer {
-            // Not even a zero may have a sign.
-            return Err(self.lexer.unexpected(kind));
-        }
-        self.integer(kind, fit)
-    }
-
-    /// The sign, and the value without it.
-    fn float<T: core::str::FromStr>(&mut self, infinity: T, nan: T) -> Result<(bool, T)> {
-        let negative = self.lexer.eat(b'-')?;
-        let text = self.lexer.text();
-        let value = match self.lexer.token() {
-            Token::Identifier if text.eq_ignore_ascii_case("inf") => Some(infinity),
-            Token::Identifier if text.eq_ignore_ascii_case("infinity") => Some(infinity),
-            Token::Identifier if text.eq_ignore_ascii_case("nan") => Some(nan),
-            // Only decimal numbers: others have a zero and more in front.
-            Token::Integer if text == "0" || !text.starts_with('0') => text.parse().ok(),
-            Token::Float => text.trim_end_matches(['f', 'F']).parse().ok(),
-            _ => None,
-        };
-        let Some(value) = value else {
-            return Err(self.lexer.unexpected("a decimal number, `inf` or `nan`"));
-        };
-        self.lexer.advance()?;
-        Ok((negative, value))
-    }
-
-    fn boolean(&mut self) -> Result<bool> {
-        let text = self.lexer.text();
-        let value = match (self.lexer.token(), text) {
-            (Token::Identifier, "true" | "True" | "t") => Some(true),
-            (Token::Identifier, "false" | "False" | "f") => Some(false),
-            (Token::Integer, _) => magnitude(text).filter(|&value| value < 2).map(|value| value == 1),
-            _ => None,
-        };
-        let Some(value) = value else { return Err(self.lexer.unexpected("`true` or `false`")) };
-        self.lexer.advance()?;
-        Ok(value)
-    }
-
-    fn enumeration(&mut self, field: &FieldTable, of: &TableRef) -> Result<i32> {
-        let Some(table) = field.enum_table(of) else { return Err(self.read_only()) };
-        let start = self.lexer.start();
-        let unknown =
-            |value: String| TextErrorKind::UnknownEnumValue { value, enumeration: table.full_name().into() };
-        match self.lexer.token() {
-            Token::Identifier => {
-                let name = self.lexer.text();
-                let Some(value) = table.by_name(name) else {
-                    return Err(self.lexer.error(unknown(format!("`{name}`")), start));
-                };
-                self.lexer.advance()?;
-                Ok(value.number())
-            }
-            Token::Integer | Token::Symbol(b'-') => {
-                let number = self.integer("an enum", |value| i32::try_from(value).ok())?;
-                if table.is_closed() && table.by_number(number).is_none() {
-                    return Err(self.lexer.error(unknown(number.to_string()), start));
-                }
-                Ok(number)
-            }
-            _ => Err(self.lexer.unexpected("the name or number of an enum value")),
-        }
-    }
-
-    /// Strings that follow each other are one.
-    fn string(&mut self, expected: &'static str) -> Result<Vec<u8>> {
-        if self.lexer.token() != Token::String {
-            return Err(self.lexer.unexpected(expected));
-        }
-        let mut bytes = Vec::new();
-        while self.lexer.token() == Token::String {
-            self.lexer.unescape(&mut bytes)?;
-            self.lexer.advance()?;
-        }
-        self.memory(bytes.len())?;
-        Ok(bytes)
-    }
-
-    /// Reads past what stands behind the name of a field that is not known.
-    fn skip_field(&mut self) -> Result<()> {
-        let colon = self.lexer.eat(b':')?;
-        if self.lexer.token() != Token::Symbol(b'[') {
-            return self.skip_value(colon);
-        }
-        self.lexer.advance()?;
-        if self.lexer.eat(b']')? {
-            return Ok(());
-        }
-        loop {
-            self.skip_value(colon)?;
-            if self.lexer.eat(b']')? {
-                return Ok(());
-            }
-            if !self.lexer.eat(b',')? {
-                return Err(self.lexer.unexpected("`,` or `]`"));
-            }
-        }
-    }
-
-    fn skip_value(&mut self, colon: bool) -> Result<()> {
-        match self.lexer.token() {
-            Token::Symbol(b'{' | b'<') => return self.skip_message(),
-            _ if !colon => return Err(self.lexer.unexpected("`:` or a message")),
-            Token::String => {
-                let mut bytes = Vec::new();
-                while self.lexer.token() == Token::String {
-                    bytes.clear();
-                    self.lexer.unescape(&mut bytes)?;
-                    self.lexer.advance()?;
-                }
-                return Ok(());
-            }
-            Token::Symbol(b'-') => self.lexer.advance()?,
-            _ => {}
-        }
-        match self.lexer.token() {
-            Token::Identifier | Token::Integer | Token::Float => self.lexer.advance(),
-            _ => Err(self.lexer.unexpected("a value")),
-        }
-    }
-
-    fn skip_message(&mut self) -> Result<()> {
-        let close = self.open()?;
-        loop {
-            match self.lexer.token() {
-                Token::Identifier => self.lexer.advance()?,
-                Token::Symbol(b'[') => drop(self.lexer.bracketed()?),
-                Token::Symbol(symbol) if close == Close::Symbol(symbol) => return self.close(),
-                _ => return Err(self.no_field(close)),
-            }
-            self.skip_field()?;
-            self.separator()?;
-        }
-    }
-
     fn store(&self, slot: Slot<'_, 'static>, value: Value) -> Result<()> {
         reflect::store(slot, value).map_err(|_| self.read_only())
-    }
-
-    fn check_extension(&self, value: SlotRef<'_>) -> Result<()> {
-        let at = self.lexer.start();
-        match value {
-            SlotRef::Message(message) => self.check_required(message, at),
-            SlotRef::Messages(list) => (0..list.len())
-                .filter_map(|i| list.get(i))
-                .try_for_each(|message| self.check_required(message, at)),
-            _ => Ok(()),
-        }
     }
 
     fn check_required(&self, message: &dyn Reflect, at: usize) -> Result<()> {
@@ -622,9 +349,6 @@ impl<'r> Reader<'_, 'r> {
     }
 }
 
-/// The type whose value may be written as the message in it.
-pub(super) const ANY: &str = "google.protobuf.Any";
-
 /// The position of a field by its name; that of a group is the name of its type, or its own.
 fn index_of(table: &TableRef, name: &str) -> Option<usize> {
     let is_group = |field: &FieldTable| {
@@ -637,23 +361,6 @@ fn index_of(table: &TableRef, name: &str) -> Option<usize> {
 pub(super) fn short_name(table: &MessageTable) -> &str {
     let name = table.full_name();
     name.rsplit_once('.').map_or(name, |(_, short)| short)
-}
-
-/// The value of an integer token; `None` if 64 bits do not hold it.
-fn magnitude(text: &str) -> Option<u64> {
-    let (digits, radix) = match text.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (&text[2..], 16),
-        [b'0', _, ..] => (&text[1..], 8),
-        _ => (text, 10),
-    };
-    u64::from_str_radix(digits, radix).ok()
-}
-
-fn shortened(number: &str) -> String {
-    match number.get(..40) {
-        Some(start) if number.len() > 40 => format!("{start}..."),
-        _ => number.to_string(),
-    }
 }
 
 /// The memory of one element of a list, without what it points to.

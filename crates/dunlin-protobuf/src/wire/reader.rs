@@ -1,3 +1,5 @@
+use alloc::vec;
+
 use super::{MAX_DEPTH, MAX_FIELD_NUMBER, Tag, WireError, WireType};
 
 /// Reads fields from a slice, borrowing what is length-delimited.

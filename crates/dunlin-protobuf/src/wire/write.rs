@@ -1,5 +1,7 @@
 //! Appending fields to a buffer.
 
+use alloc::vec::Vec;
+
 use super::WireType;
 
 /// Appends a varint.

@@ -5,7 +5,7 @@ pub struct Version {
     pub major: Option<i32>,
     pub minor: Option<i32>,
     pub patch: Option<i32>,
-    pub suffix: Option<String>,
+    pub suffix: Option<crate::alloc::string::String>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -168,10 +168,10 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeGeneratorRequest {
-    pub file_to_generate: Vec<String>,
-    pub parameter: Option<String>,
-    pub proto_file: Vec<super::FileDescriptorProto>,
-    pub source_file_descriptors: Vec<super::FileDescriptorProto>,
+    pub file_to_generate: crate::alloc::vec::Vec<crate::alloc::string::String>,
+    pub parameter: Option<crate::alloc::string::String>,
+    pub proto_file: crate::alloc::vec::Vec<super::FileDescriptorProto>,
+    pub source_file_descriptors: crate::alloc::vec::Vec<super::FileDescriptorProto>,
     pub compiler_version: Option<Version>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -186,10 +186,10 @@ impl CodeGeneratorRequest {
 /// A [`CodeGeneratorRequest`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeGeneratorRequestView<'a> {
-    pub file_to_generate: Vec<&'a str>,
+    pub file_to_generate: crate::alloc::vec::Vec<&'a str>,
     pub parameter: Option<&'a str>,
-    pub proto_file: Vec<super::FileDescriptorProtoView<'a>>,
-    pub source_file_descriptors: Vec<super::FileDescriptorProtoView<'a>>,
+    pub proto_file: crate::alloc::vec::Vec<super::FileDescriptorProtoView<'a>>,
+    pub source_file_descriptors: crate::alloc::vec::Vec<super::FileDescriptorProtoView<'a>>,
     pub compiler_version: Option<VersionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -328,11 +328,11 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeGeneratorResponse {
-    pub error: Option<String>,
+    pub error: Option<crate::alloc::string::String>,
     pub supported_features: Option<u64>,
     pub minimum_edition: Option<i32>,
     pub maximum_edition: Option<i32>,
-    pub file: Vec<code_generator_response::File>,
+    pub file: crate::alloc::vec::Vec<code_generator_response::File>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -365,7 +365,7 @@ pub struct CodeGeneratorResponseView<'a> {
     pub supported_features: Option<u64>,
     pub minimum_edition: Option<i32>,
     pub maximum_edition: Option<i32>,
-    pub file: Vec<code_generator_response::FileView<'a>>,
+    pub file: crate::alloc::vec::Vec<code_generator_response::FileView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -524,9 +524,9 @@ pub mod code_generator_response {
 
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct File {
-        pub name: Option<String>,
-        pub insertion_point: Option<String>,
-        pub content: Option<String>,
+        pub name: Option<crate::alloc::string::String>,
+        pub insertion_point: Option<crate::alloc::string::String>,
+        pub content: Option<crate::alloc::string::String>,
         pub generated_code_info: Option<super::super::GeneratedCodeInfo>,
         pub unknown_fields: crate::UnknownFields,
     }

@@ -2,7 +2,7 @@
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Any {
-    pub type_url: String,
+    pub type_url: crate::alloc::string::String,
     pub value: crate::bytes::Bytes,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -130,7 +130,7 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceContext {
-    pub file_name: String,
+    pub file_name: crate::alloc::string::String,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -270,13 +270,13 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Type {
-    pub name: String,
-    pub fields: Vec<Field>,
-    pub oneofs: Vec<String>,
-    pub options: Vec<self::Option>,
+    pub name: crate::alloc::string::String,
+    pub fields: crate::alloc::vec::Vec<Field>,
+    pub oneofs: crate::alloc::vec::Vec<crate::alloc::string::String>,
+    pub options: crate::alloc::vec::Vec<self::Option>,
     pub source_context: ::core::option::Option<SourceContext>,
     pub syntax: Syntax,
-    pub edition: String,
+    pub edition: crate::alloc::string::String,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -284,9 +284,9 @@ pub struct Type {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypeView<'a> {
     pub name: &'a str,
-    pub fields: Vec<FieldView<'a>>,
-    pub oneofs: Vec<&'a str>,
-    pub options: Vec<OptionView<'a>>,
+    pub fields: crate::alloc::vec::Vec<FieldView<'a>>,
+    pub oneofs: crate::alloc::vec::Vec<&'a str>,
+    pub options: crate::alloc::vec::Vec<OptionView<'a>>,
     pub source_context: ::core::option::Option<SourceContextView<'a>>,
     pub syntax: Syntax,
     pub edition: &'a str,
@@ -441,13 +441,13 @@ pub struct Field {
     pub kind: field::Kind,
     pub cardinality: field::Cardinality,
     pub number: i32,
-    pub name: String,
-    pub type_url: String,
+    pub name: crate::alloc::string::String,
+    pub type_url: crate::alloc::string::String,
     pub oneof_index: i32,
     pub packed: bool,
-    pub options: Vec<self::Option>,
-    pub json_name: String,
-    pub default_value: String,
+    pub options: crate::alloc::vec::Vec<self::Option>,
+    pub json_name: crate::alloc::string::String,
+    pub default_value: crate::alloc::string::String,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -461,7 +461,7 @@ pub struct FieldView<'a> {
     pub type_url: &'a str,
     pub oneof_index: i32,
     pub packed: bool,
-    pub options: Vec<OptionView<'a>>,
+    pub options: crate::alloc::vec::Vec<OptionView<'a>>,
     pub json_name: &'a str,
     pub default_value: &'a str,
     pub unknown_fields: crate::UnknownFields,
@@ -707,12 +707,12 @@ pub mod field {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Enum {
-    pub name: String,
-    pub enumvalue: Vec<self::EnumValue>,
-    pub options: Vec<self::Option>,
+    pub name: crate::alloc::string::String,
+    pub enumvalue: crate::alloc::vec::Vec<self::EnumValue>,
+    pub options: crate::alloc::vec::Vec<self::Option>,
     pub source_context: ::core::option::Option<SourceContext>,
     pub syntax: Syntax,
-    pub edition: String,
+    pub edition: crate::alloc::string::String,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -720,8 +720,8 @@ pub struct Enum {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumView<'a> {
     pub name: &'a str,
-    pub enumvalue: Vec<EnumValueView<'a>>,
-    pub options: Vec<OptionView<'a>>,
+    pub enumvalue: crate::alloc::vec::Vec<EnumValueView<'a>>,
+    pub options: crate::alloc::vec::Vec<OptionView<'a>>,
     pub source_context: ::core::option::Option<SourceContextView<'a>>,
     pub syntax: Syntax,
     pub edition: &'a str,
@@ -867,9 +867,9 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValue {
-    pub name: String,
+    pub name: crate::alloc::string::String,
     pub number: i32,
-    pub options: Vec<self::Option>,
+    pub options: crate::alloc::vec::Vec<self::Option>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -878,7 +878,7 @@ pub struct EnumValue {
 pub struct EnumValueView<'a> {
     pub name: &'a str,
     pub number: i32,
-    pub options: Vec<OptionView<'a>>,
+    pub options: crate::alloc::vec::Vec<OptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1003,8 +1003,8 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Option {
-    pub name: String,
-    pub value: ::core::option::Option<Box<Any>>,
+    pub name: crate::alloc::string::String,
+    pub value: ::core::option::Option<crate::alloc::boxed::Box<Any>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1012,7 +1012,7 @@ pub struct Option {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OptionView<'a> {
     pub name: &'a str,
-    pub value: ::core::option::Option<Box<AnyView<'a>>>,
+    pub value: ::core::option::Option<crate::alloc::boxed::Box<AnyView<'a>>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1131,14 +1131,14 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Api {
-    pub name: String,
-    pub methods: Vec<Method>,
-    pub options: Vec<self::Option>,
-    pub version: String,
+    pub name: crate::alloc::string::String,
+    pub methods: crate::alloc::vec::Vec<Method>,
+    pub options: crate::alloc::vec::Vec<self::Option>,
+    pub version: crate::alloc::string::String,
     pub source_context: ::core::option::Option<SourceContext>,
-    pub mixins: Vec<Mixin>,
+    pub mixins: crate::alloc::vec::Vec<Mixin>,
     pub syntax: Syntax,
-    pub edition: String,
+    pub edition: crate::alloc::string::String,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1146,11 +1146,11 @@ pub struct Api {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ApiView<'a> {
     pub name: &'a str,
-    pub methods: Vec<MethodView<'a>>,
-    pub options: Vec<OptionView<'a>>,
+    pub methods: crate::alloc::vec::Vec<MethodView<'a>>,
+    pub options: crate::alloc::vec::Vec<OptionView<'a>>,
     pub version: &'a str,
     pub source_context: ::core::option::Option<SourceContextView<'a>>,
-    pub mixins: Vec<MixinView<'a>>,
+    pub mixins: crate::alloc::vec::Vec<MixinView<'a>>,
     pub syntax: Syntax,
     pub edition: &'a str,
     pub unknown_fields: crate::UnknownFields,
@@ -1307,16 +1307,16 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Method {
-    pub name: String,
-    pub request_type_url: String,
+    pub name: crate::alloc::string::String,
+    pub request_type_url: crate::alloc::string::String,
     pub request_streaming: bool,
-    pub response_type_url: String,
+    pub response_type_url: crate::alloc::string::String,
     pub response_streaming: bool,
-    pub options: Vec<self::Option>,
+    pub options: crate::alloc::vec::Vec<self::Option>,
     #[deprecated]
     pub syntax: Syntax,
     #[deprecated]
-    pub edition: String,
+    pub edition: crate::alloc::string::String,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1328,7 +1328,7 @@ pub struct MethodView<'a> {
     pub request_streaming: bool,
     pub response_type_url: &'a str,
     pub response_streaming: bool,
-    pub options: Vec<OptionView<'a>>,
+    pub options: crate::alloc::vec::Vec<OptionView<'a>>,
     pub syntax: Syntax,
     pub edition: &'a str,
     pub unknown_fields: crate::UnknownFields,
@@ -1485,8 +1485,8 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mixin {
-    pub name: String,
-    pub root: String,
+    pub name: crate::alloc::string::String,
+    pub root: crate::alloc::string::String,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1675,14 +1675,14 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileDescriptorSet {
-    pub file: Vec<FileDescriptorProto>,
+    pub file: crate::alloc::vec::Vec<FileDescriptorProto>,
     pub unknown_fields: crate::UnknownFields,
 }
 
 /// A [`FileDescriptorSet`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileDescriptorSetView<'a> {
-    pub file: Vec<FileDescriptorProtoView<'a>>,
+    pub file: crate::alloc::vec::Vec<FileDescriptorProtoView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -1797,19 +1797,19 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileDescriptorProto {
-    pub name: ::core::option::Option<String>,
-    pub package: ::core::option::Option<String>,
-    pub dependency: Vec<String>,
-    pub public_dependency: Vec<i32>,
-    pub weak_dependency: Vec<i32>,
-    pub option_dependency: Vec<String>,
-    pub message_type: Vec<DescriptorProto>,
-    pub enum_type: Vec<EnumDescriptorProto>,
-    pub service: Vec<ServiceDescriptorProto>,
-    pub extension: Vec<FieldDescriptorProto>,
-    pub options: ::core::option::Option<Box<FileOptions>>,
+    pub name: ::core::option::Option<crate::alloc::string::String>,
+    pub package: ::core::option::Option<crate::alloc::string::String>,
+    pub dependency: crate::alloc::vec::Vec<crate::alloc::string::String>,
+    pub public_dependency: crate::alloc::vec::Vec<i32>,
+    pub weak_dependency: crate::alloc::vec::Vec<i32>,
+    pub option_dependency: crate::alloc::vec::Vec<crate::alloc::string::String>,
+    pub message_type: crate::alloc::vec::Vec<DescriptorProto>,
+    pub enum_type: crate::alloc::vec::Vec<EnumDescriptorProto>,
+    pub service: crate::alloc::vec::Vec<ServiceDescriptorProto>,
+    pub extension: crate::alloc::vec::Vec<FieldDescriptorProto>,
+    pub options: ::core::option::Option<crate::alloc::boxed::Box<FileOptions>>,
     pub source_code_info: ::core::option::Option<SourceCodeInfo>,
-    pub syntax: ::core::option::Option<String>,
+    pub syntax: ::core::option::Option<crate::alloc::string::String>,
     pub edition: ::core::option::Option<Edition>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -1841,15 +1841,15 @@ impl FileDescriptorProto {
 pub struct FileDescriptorProtoView<'a> {
     pub name: ::core::option::Option<&'a str>,
     pub package: ::core::option::Option<&'a str>,
-    pub dependency: Vec<&'a str>,
-    pub public_dependency: Vec<i32>,
-    pub weak_dependency: Vec<i32>,
-    pub option_dependency: Vec<&'a str>,
-    pub message_type: Vec<DescriptorProtoView<'a>>,
-    pub enum_type: Vec<EnumDescriptorProtoView<'a>>,
-    pub service: Vec<ServiceDescriptorProtoView<'a>>,
-    pub extension: Vec<FieldDescriptorProtoView<'a>>,
-    pub options: ::core::option::Option<Box<FileOptionsView<'a>>>,
+    pub dependency: crate::alloc::vec::Vec<&'a str>,
+    pub public_dependency: crate::alloc::vec::Vec<i32>,
+    pub weak_dependency: crate::alloc::vec::Vec<i32>,
+    pub option_dependency: crate::alloc::vec::Vec<&'a str>,
+    pub message_type: crate::alloc::vec::Vec<DescriptorProtoView<'a>>,
+    pub enum_type: crate::alloc::vec::Vec<EnumDescriptorProtoView<'a>>,
+    pub service: crate::alloc::vec::Vec<ServiceDescriptorProtoView<'a>>,
+    pub extension: crate::alloc::vec::Vec<FieldDescriptorProtoView<'a>>,
+    pub options: ::core::option::Option<crate::alloc::boxed::Box<FileOptionsView<'a>>>,
     pub source_code_info: ::core::option::Option<SourceCodeInfoView<'a>>,
     pub syntax: ::core::option::Option<&'a str>,
     pub edition: ::core::option::Option<Edition>,
@@ -2044,16 +2044,16 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescriptorProto {
-    pub name: ::core::option::Option<String>,
-    pub field: Vec<FieldDescriptorProto>,
-    pub extension: Vec<FieldDescriptorProto>,
-    pub nested_type: Vec<DescriptorProto>,
-    pub enum_type: Vec<EnumDescriptorProto>,
-    pub extension_range: Vec<descriptor_proto::ExtensionRange>,
-    pub oneof_decl: Vec<OneofDescriptorProto>,
-    pub options: ::core::option::Option<Box<MessageOptions>>,
-    pub reserved_range: Vec<descriptor_proto::ReservedRange>,
-    pub reserved_name: Vec<String>,
+    pub name: ::core::option::Option<crate::alloc::string::String>,
+    pub field: crate::alloc::vec::Vec<FieldDescriptorProto>,
+    pub extension: crate::alloc::vec::Vec<FieldDescriptorProto>,
+    pub nested_type: crate::alloc::vec::Vec<DescriptorProto>,
+    pub enum_type: crate::alloc::vec::Vec<EnumDescriptorProto>,
+    pub extension_range: crate::alloc::vec::Vec<descriptor_proto::ExtensionRange>,
+    pub oneof_decl: crate::alloc::vec::Vec<OneofDescriptorProto>,
+    pub options: ::core::option::Option<crate::alloc::boxed::Box<MessageOptions>>,
+    pub reserved_range: crate::alloc::vec::Vec<descriptor_proto::ReservedRange>,
+    pub reserved_name: crate::alloc::vec::Vec<crate::alloc::string::String>,
     pub visibility: ::core::option::Option<SymbolVisibility>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -2074,15 +2074,15 @@ impl DescriptorProto {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescriptorProtoView<'a> {
     pub name: ::core::option::Option<&'a str>,
-    pub field: Vec<FieldDescriptorProtoView<'a>>,
-    pub extension: Vec<FieldDescriptorProtoView<'a>>,
-    pub nested_type: Vec<DescriptorProtoView<'a>>,
-    pub enum_type: Vec<EnumDescriptorProtoView<'a>>,
-    pub extension_range: Vec<descriptor_proto::ExtensionRangeView<'a>>,
-    pub oneof_decl: Vec<OneofDescriptorProtoView<'a>>,
-    pub options: ::core::option::Option<Box<MessageOptionsView<'a>>>,
-    pub reserved_range: Vec<descriptor_proto::ReservedRange>,
-    pub reserved_name: Vec<&'a str>,
+    pub field: crate::alloc::vec::Vec<FieldDescriptorProtoView<'a>>,
+    pub extension: crate::alloc::vec::Vec<FieldDescriptorProtoView<'a>>,
+    pub nested_type: crate::alloc::vec::Vec<DescriptorProtoView<'a>>,
+    pub enum_type: crate::alloc::vec::Vec<EnumDescriptorProtoView<'a>>,
+    pub extension_range: crate::alloc::vec::Vec<descriptor_proto::ExtensionRangeView<'a>>,
+    pub oneof_decl: crate::alloc::vec::Vec<OneofDescriptorProtoView<'a>>,
+    pub options: ::core::option::Option<crate::alloc::boxed::Box<MessageOptionsView<'a>>>,
+    pub reserved_range: crate::alloc::vec::Vec<descriptor_proto::ReservedRange>,
+    pub reserved_name: crate::alloc::vec::Vec<&'a str>,
     pub visibility: ::core::option::Option<SymbolVisibility>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -2261,7 +2261,7 @@ pub mod descriptor_proto {
     pub struct ExtensionRange {
         pub start: Option<i32>,
         pub end: Option<i32>,
-        pub options: Option<Box<super::ExtensionRangeOptions>>,
+        pub options: Option<crate::alloc::boxed::Box<super::ExtensionRangeOptions>>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -2282,7 +2282,7 @@ pub mod descriptor_proto {
     pub struct ExtensionRangeView<'a> {
         pub start: Option<i32>,
         pub end: Option<i32>,
-        pub options: Option<Box<super::ExtensionRangeOptionsView<'a>>>,
+        pub options: Option<crate::alloc::boxed::Box<super::ExtensionRangeOptionsView<'a>>>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -2502,9 +2502,9 @@ pub mod descriptor_proto {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExtensionRangeOptions {
-    pub uninterpreted_option: Vec<UninterpretedOption>,
-    pub declaration: Vec<extension_range_options::Declaration>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
+    pub declaration: crate::alloc::vec::Vec<extension_range_options::Declaration>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
     pub verification: ::core::option::Option<extension_range_options::VerificationState>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -2519,9 +2519,9 @@ impl ExtensionRangeOptions {
 /// A [`ExtensionRangeOptions`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExtensionRangeOptionsView<'a> {
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
-    pub declaration: Vec<extension_range_options::DeclarationView<'a>>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
+    pub declaration: crate::alloc::vec::Vec<extension_range_options::DeclarationView<'a>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
     pub verification: ::core::option::Option<extension_range_options::VerificationState>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -2676,8 +2676,8 @@ pub mod extension_range_options {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Declaration {
         pub number: Option<i32>,
-        pub full_name: Option<String>,
-        pub r#type: Option<String>,
+        pub full_name: Option<crate::alloc::string::String>,
+        pub r#type: Option<crate::alloc::string::String>,
         pub reserved: Option<bool>,
         pub repeated: Option<bool>,
         pub unknown_fields: crate::UnknownFields,
@@ -2855,16 +2855,16 @@ pub mod extension_range_options {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FieldDescriptorProto {
-    pub name: ::core::option::Option<String>,
+    pub name: ::core::option::Option<crate::alloc::string::String>,
     pub number: ::core::option::Option<i32>,
     pub label: ::core::option::Option<field_descriptor_proto::Label>,
     pub r#type: ::core::option::Option<field_descriptor_proto::Type>,
-    pub type_name: ::core::option::Option<String>,
-    pub extendee: ::core::option::Option<String>,
-    pub default_value: ::core::option::Option<String>,
+    pub type_name: ::core::option::Option<crate::alloc::string::String>,
+    pub extendee: ::core::option::Option<crate::alloc::string::String>,
+    pub default_value: ::core::option::Option<crate::alloc::string::String>,
     pub oneof_index: ::core::option::Option<i32>,
-    pub json_name: ::core::option::Option<String>,
-    pub options: ::core::option::Option<Box<FieldOptions>>,
+    pub json_name: ::core::option::Option<crate::alloc::string::String>,
+    pub options: ::core::option::Option<crate::alloc::boxed::Box<FieldOptions>>,
     pub proto3_optional: ::core::option::Option<bool>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -2933,7 +2933,7 @@ pub struct FieldDescriptorProtoView<'a> {
     pub default_value: ::core::option::Option<&'a str>,
     pub oneof_index: ::core::option::Option<i32>,
     pub json_name: ::core::option::Option<&'a str>,
-    pub options: ::core::option::Option<Box<FieldOptionsView<'a>>>,
+    pub options: ::core::option::Option<crate::alloc::boxed::Box<FieldOptionsView<'a>>>,
     pub proto3_optional: ::core::option::Option<bool>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -3193,7 +3193,7 @@ pub mod field_descriptor_proto {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneofDescriptorProto {
-    pub name: ::core::option::Option<String>,
+    pub name: ::core::option::Option<crate::alloc::string::String>,
     pub options: ::core::option::Option<OneofOptions>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -3329,11 +3329,11 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumDescriptorProto {
-    pub name: ::core::option::Option<String>,
-    pub value: Vec<EnumValueDescriptorProto>,
+    pub name: ::core::option::Option<crate::alloc::string::String>,
+    pub value: crate::alloc::vec::Vec<EnumValueDescriptorProto>,
     pub options: ::core::option::Option<EnumOptions>,
-    pub reserved_range: Vec<enum_descriptor_proto::EnumReservedRange>,
-    pub reserved_name: Vec<String>,
+    pub reserved_range: crate::alloc::vec::Vec<enum_descriptor_proto::EnumReservedRange>,
+    pub reserved_name: crate::alloc::vec::Vec<crate::alloc::string::String>,
     pub visibility: ::core::option::Option<SymbolVisibility>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -3354,10 +3354,10 @@ impl EnumDescriptorProto {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumDescriptorProtoView<'a> {
     pub name: ::core::option::Option<&'a str>,
-    pub value: Vec<EnumValueDescriptorProtoView<'a>>,
+    pub value: crate::alloc::vec::Vec<EnumValueDescriptorProtoView<'a>>,
     pub options: ::core::option::Option<EnumOptionsView<'a>>,
-    pub reserved_range: Vec<enum_descriptor_proto::EnumReservedRange>,
-    pub reserved_name: Vec<&'a str>,
+    pub reserved_range: crate::alloc::vec::Vec<enum_descriptor_proto::EnumReservedRange>,
+    pub reserved_name: crate::alloc::vec::Vec<&'a str>,
     pub visibility: ::core::option::Option<SymbolVisibility>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -3598,7 +3598,7 @@ pub mod enum_descriptor_proto {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValueDescriptorProto {
-    pub name: ::core::option::Option<String>,
+    pub name: ::core::option::Option<crate::alloc::string::String>,
     pub number: ::core::option::Option<i32>,
     pub options: ::core::option::Option<EnumValueOptions>,
     pub unknown_fields: crate::UnknownFields,
@@ -3747,8 +3747,8 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceDescriptorProto {
-    pub name: ::core::option::Option<String>,
-    pub method: Vec<MethodDescriptorProto>,
+    pub name: ::core::option::Option<crate::alloc::string::String>,
+    pub method: crate::alloc::vec::Vec<MethodDescriptorProto>,
     pub options: ::core::option::Option<ServiceOptions>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -3764,7 +3764,7 @@ impl ServiceDescriptorProto {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceDescriptorProtoView<'a> {
     pub name: ::core::option::Option<&'a str>,
-    pub method: Vec<MethodDescriptorProtoView<'a>>,
+    pub method: crate::alloc::vec::Vec<MethodDescriptorProtoView<'a>>,
     pub options: ::core::option::Option<ServiceOptionsView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
@@ -3892,9 +3892,9 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MethodDescriptorProto {
-    pub name: ::core::option::Option<String>,
-    pub input_type: ::core::option::Option<String>,
-    pub output_type: ::core::option::Option<String>,
+    pub name: ::core::option::Option<crate::alloc::string::String>,
+    pub input_type: ::core::option::Option<crate::alloc::string::String>,
+    pub output_type: ::core::option::Option<crate::alloc::string::String>,
     pub options: ::core::option::Option<MethodOptions>,
     pub client_streaming: ::core::option::Option<bool>,
     pub server_streaming: ::core::option::Option<bool>,
@@ -4080,28 +4080,28 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileOptions {
-    pub java_package: ::core::option::Option<String>,
-    pub java_outer_classname: ::core::option::Option<String>,
+    pub java_package: ::core::option::Option<crate::alloc::string::String>,
+    pub java_outer_classname: ::core::option::Option<crate::alloc::string::String>,
     pub java_multiple_files: ::core::option::Option<bool>,
     #[deprecated]
     pub java_generate_equals_and_hash: ::core::option::Option<bool>,
     pub java_string_check_utf8: ::core::option::Option<bool>,
     pub optimize_for: ::core::option::Option<file_options::OptimizeMode>,
-    pub go_package: ::core::option::Option<String>,
+    pub go_package: ::core::option::Option<crate::alloc::string::String>,
     pub cc_generic_services: ::core::option::Option<bool>,
     pub java_generic_services: ::core::option::Option<bool>,
     pub py_generic_services: ::core::option::Option<bool>,
     pub deprecated: ::core::option::Option<bool>,
     pub cc_enable_arenas: ::core::option::Option<bool>,
-    pub objc_class_prefix: ::core::option::Option<String>,
-    pub csharp_namespace: ::core::option::Option<String>,
-    pub swift_prefix: ::core::option::Option<String>,
-    pub php_class_prefix: ::core::option::Option<String>,
-    pub php_namespace: ::core::option::Option<String>,
-    pub php_metadata_namespace: ::core::option::Option<String>,
-    pub ruby_package: ::core::option::Option<String>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOption>,
+    pub objc_class_prefix: ::core::option::Option<crate::alloc::string::String>,
+    pub csharp_namespace: ::core::option::Option<crate::alloc::string::String>,
+    pub swift_prefix: ::core::option::Option<crate::alloc::string::String>,
+    pub php_class_prefix: ::core::option::Option<crate::alloc::string::String>,
+    pub php_namespace: ::core::option::Option<crate::alloc::string::String>,
+    pub php_metadata_namespace: ::core::option::Option<crate::alloc::string::String>,
+    pub ruby_package: ::core::option::Option<crate::alloc::string::String>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -4224,8 +4224,8 @@ pub struct FileOptionsView<'a> {
     pub php_namespace: ::core::option::Option<&'a str>,
     pub php_metadata_namespace: ::core::option::Option<&'a str>,
     pub ruby_package: ::core::option::Option<&'a str>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -4496,8 +4496,8 @@ pub struct MessageOptions {
     pub map_entry: ::core::option::Option<bool>,
     #[deprecated]
     pub deprecated_legacy_json_field_conflicts: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOption>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -4536,8 +4536,8 @@ pub struct MessageOptionsView<'a> {
     pub deprecated: ::core::option::Option<bool>,
     pub map_entry: ::core::option::Option<bool>,
     pub deprecated_legacy_json_field_conflicts: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -4698,11 +4698,11 @@ pub struct FieldOptions {
     pub weak: ::core::option::Option<bool>,
     pub debug_redact: ::core::option::Option<bool>,
     pub retention: ::core::option::Option<field_options::OptionRetention>,
-    pub targets: Vec<field_options::OptionTargetType>,
-    pub edition_defaults: Vec<field_options::EditionDefault>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub feature_support: ::core::option::Option<Box<field_options::FeatureSupport>>,
-    pub uninterpreted_option: Vec<UninterpretedOption>,
+    pub targets: crate::alloc::vec::Vec<field_options::OptionTargetType>,
+    pub edition_defaults: crate::alloc::vec::Vec<field_options::EditionDefault>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub feature_support: ::core::option::Option<crate::alloc::boxed::Box<field_options::FeatureSupport>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -4765,11 +4765,11 @@ pub struct FieldOptionsView<'a> {
     pub weak: ::core::option::Option<bool>,
     pub debug_redact: ::core::option::Option<bool>,
     pub retention: ::core::option::Option<field_options::OptionRetention>,
-    pub targets: Vec<field_options::OptionTargetType>,
-    pub edition_defaults: Vec<field_options::EditionDefaultView<'a>>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub feature_support: ::core::option::Option<Box<field_options::FeatureSupportView<'a>>>,
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
+    pub targets: crate::alloc::vec::Vec<field_options::OptionTargetType>,
+    pub edition_defaults: crate::alloc::vec::Vec<field_options::EditionDefaultView<'a>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub feature_support: ::core::option::Option<crate::alloc::boxed::Box<field_options::FeatureSupportView<'a>>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -5059,7 +5059,7 @@ pub mod field_options {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct EditionDefault {
         pub edition: Option<super::Edition>,
-        pub value: Option<String>,
+        pub value: Option<crate::alloc::string::String>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -5200,9 +5200,9 @@ pub mod field_options {
     pub struct FeatureSupport {
         pub edition_introduced: Option<super::Edition>,
         pub edition_deprecated: Option<super::Edition>,
-        pub deprecation_warning: Option<String>,
+        pub deprecation_warning: Option<crate::alloc::string::String>,
         pub edition_removed: Option<super::Edition>,
-        pub removal_error: Option<String>,
+        pub removal_error: Option<crate::alloc::string::String>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -5378,16 +5378,16 @@ pub mod field_options {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneofOptions {
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOption>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
 
 /// A [`OneofOptions`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneofOptionsView<'a> {
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -5512,8 +5512,8 @@ pub struct EnumOptions {
     pub deprecated: ::core::option::Option<bool>,
     #[deprecated]
     pub deprecated_legacy_json_field_conflicts: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOption>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -5540,8 +5540,8 @@ pub struct EnumOptionsView<'a> {
     pub allow_alias: ::core::option::Option<bool>,
     pub deprecated: ::core::option::Option<bool>,
     pub deprecated_legacy_json_field_conflicts: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -5681,10 +5681,10 @@ const _: () = {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValueOptions {
     pub deprecated: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
     pub debug_redact: ::core::option::Option<bool>,
-    pub feature_support: ::core::option::Option<Box<field_options::FeatureSupport>>,
-    pub uninterpreted_option: Vec<UninterpretedOption>,
+    pub feature_support: ::core::option::Option<crate::alloc::boxed::Box<field_options::FeatureSupport>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -5704,10 +5704,10 @@ impl EnumValueOptions {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValueOptionsView<'a> {
     pub deprecated: ::core::option::Option<bool>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
     pub debug_redact: ::core::option::Option<bool>,
-    pub feature_support: ::core::option::Option<Box<field_options::FeatureSupportView<'a>>>,
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
+    pub feature_support: ::core::option::Option<crate::alloc::boxed::Box<field_options::FeatureSupportView<'a>>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -5846,9 +5846,9 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceOptions {
-    pub features: ::core::option::Option<Box<FeatureSet>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
     pub deprecated: ::core::option::Option<bool>,
-    pub uninterpreted_option: Vec<UninterpretedOption>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -5862,9 +5862,9 @@ impl ServiceOptions {
 /// A [`ServiceOptions`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceOptionsView<'a> {
-    pub features: ::core::option::Option<Box<FeatureSet>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
     pub deprecated: ::core::option::Option<bool>,
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -5993,8 +5993,8 @@ const _: () = {
 pub struct MethodOptions {
     pub deprecated: ::core::option::Option<bool>,
     pub idempotency_level: ::core::option::Option<method_options::IdempotencyLevel>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOption>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -6015,8 +6015,8 @@ impl MethodOptions {
 pub struct MethodOptionsView<'a> {
     pub deprecated: ::core::option::Option<bool>,
     pub idempotency_level: ::core::option::Option<method_options::IdempotencyLevel>,
-    pub features: ::core::option::Option<Box<FeatureSet>>,
-    pub uninterpreted_option: Vec<UninterpretedOptionView<'a>>,
+    pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
+    pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOptionView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -6172,13 +6172,13 @@ pub mod method_options {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UninterpretedOption {
-    pub name: Vec<uninterpreted_option::NamePart>,
-    pub identifier_value: ::core::option::Option<String>,
+    pub name: crate::alloc::vec::Vec<uninterpreted_option::NamePart>,
+    pub identifier_value: ::core::option::Option<crate::alloc::string::String>,
     pub positive_int_value: ::core::option::Option<u64>,
     pub negative_int_value: ::core::option::Option<i64>,
     pub double_value: ::core::option::Option<f64>,
     pub string_value: ::core::option::Option<crate::bytes::Bytes>,
-    pub aggregate_value: ::core::option::Option<String>,
+    pub aggregate_value: ::core::option::Option<crate::alloc::string::String>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -6217,7 +6217,7 @@ impl UninterpretedOption {
 /// A [`UninterpretedOption`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UninterpretedOptionView<'a> {
-    pub name: Vec<uninterpreted_option::NamePartView<'a>>,
+    pub name: crate::alloc::vec::Vec<uninterpreted_option::NamePartView<'a>>,
     pub identifier_value: ::core::option::Option<&'a str>,
     pub positive_int_value: ::core::option::Option<u64>,
     pub negative_int_value: ::core::option::Option<i64>,
@@ -6375,7 +6375,7 @@ const _: () = {
 pub mod uninterpreted_option {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct NamePart {
-        pub name_part: Option<String>,
+        pub name_part: Option<crate::alloc::string::String>,
         pub is_extension: Option<bool>,
         pub unknown_fields: crate::UnknownFields,
     }
@@ -7012,7 +7012,7 @@ pub mod feature_set {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureSetDefaults {
-    pub defaults: Vec<feature_set_defaults::FeatureSetEditionDefault>,
+    pub defaults: crate::alloc::vec::Vec<feature_set_defaults::FeatureSetEditionDefault>,
     pub minimum_edition: ::core::option::Option<Edition>,
     pub maximum_edition: ::core::option::Option<Edition>,
     pub unknown_fields: crate::UnknownFields,
@@ -7113,8 +7113,8 @@ pub mod feature_set_defaults {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct FeatureSetEditionDefault {
         pub edition: Option<super::Edition>,
-        pub overridable_features: Option<Box<super::FeatureSet>>,
-        pub fixed_features: Option<Box<super::FeatureSet>>,
+        pub overridable_features: Option<crate::alloc::boxed::Box<super::FeatureSet>>,
+        pub fixed_features: Option<crate::alloc::boxed::Box<super::FeatureSet>>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -7207,14 +7207,14 @@ pub mod feature_set_defaults {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceCodeInfo {
-    pub location: Vec<source_code_info::Location>,
+    pub location: crate::alloc::vec::Vec<source_code_info::Location>,
     pub unknown_fields: crate::UnknownFields,
 }
 
 /// A [`SourceCodeInfo`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceCodeInfoView<'a> {
-    pub location: Vec<source_code_info::LocationView<'a>>,
+    pub location: crate::alloc::vec::Vec<source_code_info::LocationView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -7330,11 +7330,11 @@ const _: () = {
 pub mod source_code_info {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Location {
-        pub path: Vec<i32>,
-        pub span: Vec<i32>,
-        pub leading_comments: Option<String>,
-        pub trailing_comments: Option<String>,
-        pub leading_detached_comments: Vec<String>,
+        pub path: crate::alloc::vec::Vec<i32>,
+        pub span: crate::alloc::vec::Vec<i32>,
+        pub leading_comments: Option<crate::alloc::string::String>,
+        pub trailing_comments: Option<crate::alloc::string::String>,
+        pub leading_detached_comments: crate::alloc::vec::Vec<crate::alloc::string::String>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -7353,11 +7353,11 @@ pub mod source_code_info {
     /// A [`Location`] that borrows from its encoded bytes.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct LocationView<'a> {
-        pub path: Vec<i32>,
-        pub span: Vec<i32>,
+        pub path: crate::alloc::vec::Vec<i32>,
+        pub span: crate::alloc::vec::Vec<i32>,
         pub leading_comments: Option<&'a str>,
         pub trailing_comments: Option<&'a str>,
-        pub leading_detached_comments: Vec<&'a str>,
+        pub leading_detached_comments: crate::alloc::vec::Vec<&'a str>,
         pub unknown_fields: crate::UnknownFields,
     }
 
@@ -7495,14 +7495,14 @@ pub mod source_code_info {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GeneratedCodeInfo {
-    pub annotation: Vec<generated_code_info::Annotation>,
+    pub annotation: crate::alloc::vec::Vec<generated_code_info::Annotation>,
     pub unknown_fields: crate::UnknownFields,
 }
 
 /// A [`GeneratedCodeInfo`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GeneratedCodeInfoView<'a> {
-    pub annotation: Vec<generated_code_info::AnnotationView<'a>>,
+    pub annotation: crate::alloc::vec::Vec<generated_code_info::AnnotationView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -7617,8 +7617,8 @@ const _: () = {
 pub mod generated_code_info {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Annotation {
-        pub path: Vec<i32>,
-        pub source_file: Option<String>,
+        pub path: crate::alloc::vec::Vec<i32>,
+        pub source_file: Option<crate::alloc::string::String>,
         pub begin: Option<i32>,
         pub end: Option<i32>,
         pub semantic: Option<annotation::Semantic>,
@@ -7650,7 +7650,7 @@ pub mod generated_code_info {
     /// A [`Annotation`] that borrows from its encoded bytes.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct AnnotationView<'a> {
-        pub path: Vec<i32>,
+        pub path: crate::alloc::vec::Vec<i32>,
         pub source_file: Option<&'a str>,
         pub begin: Option<i32>,
         pub end: Option<i32>,
@@ -7963,14 +7963,14 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FieldMask {
-    pub paths: Vec<String>,
+    pub paths: crate::alloc::vec::Vec<crate::alloc::string::String>,
     pub unknown_fields: crate::UnknownFields,
 }
 
 /// A [`FieldMask`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FieldMaskView<'a> {
-    pub paths: Vec<&'a str>,
+    pub paths: crate::alloc::vec::Vec<&'a str>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -8099,7 +8099,7 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Struct {
-    pub fields: crate::BTreeMap<String, self::Value>,
+    pub fields: crate::BTreeMap<crate::alloc::string::String, self::Value>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -8401,7 +8401,7 @@ pub mod value {
     pub enum Kind {
         NullValue(super::NullValue),
         NumberValue(f64),
-        StringValue(String),
+        StringValue(crate::alloc::string::String),
         BoolValue(bool),
         StructValue(super::Struct),
         ListValue(super::ListValue),
@@ -8420,14 +8420,14 @@ pub mod value {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListValue {
-    pub values: Vec<self::Value>,
+    pub values: crate::alloc::vec::Vec<self::Value>,
     pub unknown_fields: crate::UnknownFields,
 }
 
 /// A [`ListValue`] that borrows from its encoded bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListValueView<'a> {
-    pub values: Vec<ValueView<'a>>,
+    pub values: crate::alloc::vec::Vec<ValueView<'a>>,
     pub unknown_fields: crate::UnknownFields,
 }
 
@@ -9153,7 +9153,7 @@ const _: () = {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StringValue {
-    pub value: String,
+    pub value: crate::alloc::string::String,
     pub unknown_fields: crate::UnknownFields,
 }
 

@@ -1,6 +1,9 @@
 //! Extension ranges that announce their extensions.
 
-use std::collections::HashSet;
+use alloc::borrow::ToOwned;
+use alloc::format;
+
+use crate::pool::HashSet;
 
 use super::Check;
 use crate::descriptor::{DescriptorProto, VerificationState};
@@ -15,7 +18,7 @@ const SCALARS: [&str; 16] = [
 impl Check<'_> {
     pub(super) fn extension_declarations(&mut self, index: u32, proto: &DescriptorProto) {
         let file = self.file;
-        let mut names = HashSet::new();
+        let mut names = HashSet::default();
         for (position, range) in proto.extension_range.iter().enumerate() {
             let Some(options) = range.options.as_deref().filter(|o| !o.declaration.is_empty()) else {
                 continue;
@@ -29,7 +32,7 @@ impl Check<'_> {
                 );
                 return;
             }
-            let mut numbers = HashSet::new();
+            let mut numbers = HashSet::default();
             for declaration in &options.declaration {
                 let number = declaration.number.unwrap_or_default();
                 if !(range.start.unwrap_or_default()..range.end.unwrap_or_default()).contains(&number) {

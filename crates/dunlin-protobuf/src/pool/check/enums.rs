@@ -1,4 +1,8 @@
-use std::collections::{HashMap, HashSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::pool::{HashMap, HashSet};
 
 use super::Check;
 use super::fields::support_faults;
@@ -53,7 +57,8 @@ impl Check<'_> {
             return;
         }
         let file = self.file;
-        let mut seen: HashMap<i32, usize> = HashMap::with_capacity(proto.value.len());
+        let mut seen: HashMap<i32, usize> =
+            HashMap::with_capacity_and_hasher(proto.value.len(), Default::default());
         let mut next = None;
         for (position, value) in proto.value.iter().enumerate() {
             let number = value.number.unwrap_or_default();
@@ -106,7 +111,7 @@ impl Check<'_> {
                 widest = Some((start, end, position));
             }
         }
-        let mut names = HashSet::new();
+        let mut names = HashSet::default();
         for (position, name) in proto.reserved_name.iter().enumerate() {
             if !names.insert(name.as_str()) {
                 let place = join(path(), &[5, position as i32]);
@@ -143,7 +148,8 @@ impl Check<'_> {
     fn enum_value_names(&mut self, index: u32, proto: &EnumDescriptorProto) {
         let file = self.file;
         let prefix = EnumPrefix::new(proto.name.as_deref().unwrap_or_default());
-        let mut seen: HashMap<String, usize> = HashMap::with_capacity(proto.value.len());
+        let mut seen: HashMap<String, usize> =
+            HashMap::with_capacity_and_hasher(proto.value.len(), Default::default());
         for (position, value) in proto.value.iter().enumerate() {
             let name = value.name.as_deref().unwrap_or_default();
             if !name.is_ascii() {
@@ -182,8 +188,8 @@ impl Check<'_> {
         }
         let file = self.file;
         let alias = proto.options.as_deref().is_some_and(|o| o.allow_alias == Some(true));
-        let mut by_number: HashMap<i32, usize> = HashMap::new();
-        let mut by_text: HashMap<&str, usize> = HashMap::new();
+        let mut by_number: HashMap<i32, usize> = HashMap::default();
+        let mut by_text: HashMap<&str, usize> = HashMap::default();
         for (position, value) in proto.value.iter().enumerate() {
             let (name, number) =
                 (value.name.as_deref().unwrap_or_default(), value.number.unwrap_or_default());

@@ -1,3 +1,6 @@
+use alloc::format;
+use alloc::vec;
+
 use super::{Check, Scope};
 use crate::descriptor::{Edition, OptimizeMode};
 use crate::pool::declare::import_path;

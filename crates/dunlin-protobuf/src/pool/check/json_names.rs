@@ -1,6 +1,9 @@
 //! ProtoJSON names have to be unique within a message.
 
-use std::collections::HashMap;
+use alloc::format;
+use alloc::string::String;
+
+use crate::pool::HashMap;
 
 use super::Check;
 use crate::descriptor::{DescriptorProto, FieldDescriptorProto, JsonFormat};
@@ -30,7 +33,8 @@ impl Check<'_> {
         let file = self.file;
         let best_effort =
             file.messages[index as usize].features.json_format == JsonFormat::LEGACY_BEST_EFFORT;
-        let mut seen: HashMap<String, (usize, bool)> = HashMap::with_capacity(proto.field.len());
+        let mut seen: HashMap<String, (usize, bool)> =
+            HashMap::with_capacity_and_hasher(proto.field.len(), Default::default());
         for (position, field) in proto.field.iter().enumerate() {
             let (name, custom) = effective(field, which);
             let place = |position: usize, custom: bool| {

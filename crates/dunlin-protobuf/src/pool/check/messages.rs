@@ -1,4 +1,6 @@
-use std::collections::HashSet;
+use alloc::format;
+
+use crate::pool::HashSet;
 
 use super::Check;
 use crate::descriptor::{DescriptorProto, Label};
@@ -63,7 +65,7 @@ impl Check<'_> {
             return;
         }
         let file = self.file;
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         for (position, name) in proto.reserved_name.iter().enumerate() {
             if !seen.insert(name.as_str()) {
                 let place = join(file.message_path(index), &[10, position as i32]);
@@ -87,7 +89,7 @@ impl Check<'_> {
         let file = self.file;
         let entry = &file.messages[index as usize];
         let mut last: Option<u32> = None;
-        let mut finished = HashSet::new();
+        let mut finished = HashSet::default();
         let mut first_synthetic = None;
         for (position, field) in entry.fields.clone().enumerate() {
             let field_proto = &proto.field[position];

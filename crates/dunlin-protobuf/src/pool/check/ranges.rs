@@ -1,5 +1,9 @@
 //! Field numbers: used once, not reserved, not set aside for extensions.
 
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use super::{Check, Scope};
 use crate::descriptor::DescriptorProto;
 use crate::pool::fault::Path;
@@ -8,7 +12,7 @@ use crate::pool::table::join;
 /// The largest field number.
 const MAX_NUMBER: i32 = crate::wire::MAX_FIELD_NUMBER as i32;
 /// Numbers that the implementation keeps for itself.
-const IMPLEMENTATION: std::ops::RangeInclusive<i32> = 19_000..=19_999;
+const IMPLEMENTATION: core::ops::RangeInclusive<i32> = 19_000..=19_999;
 
 /// A range as written, with an exclusive end, and where it stands.
 struct Stretch {

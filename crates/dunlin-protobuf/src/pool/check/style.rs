@@ -1,6 +1,10 @@
 //! Naming styles and size limits, which editions turn on.
 
-use std::collections::HashSet;
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::pool::HashSet;
 
 use super::Check;
 use crate::descriptor::{EnforceNamingStyle, EnforceProtoLimits};

@@ -1,5 +1,8 @@
 //! `export` and `local`.
 
+use alloc::borrow::ToOwned;
+use alloc::format;
+
 use super::Check;
 use crate::descriptor::{DefaultSymbolVisibility, SymbolVisibility};
 use crate::pool::fault::Path;

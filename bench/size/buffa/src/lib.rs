@@ -1,0 +1,4 @@
+//! What buffa generates for the schema.
+#![allow(warnings)]
+
+include!(concat!(env!("GENERATED"), "/buffa/lib.rs"));

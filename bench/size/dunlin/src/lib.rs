@@ -1,0 +1,4 @@
+//! What dunlin generates for the schema.
+#![allow(warnings)]
+
+include!(concat!(env!("GENERATED"), "/dunlin/lib.rs"));
