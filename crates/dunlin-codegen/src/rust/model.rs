@@ -1,5 +1,8 @@
 //! What the schema's types are in Rust: paths, members, boxes.
 
+mod layout;
+mod paths;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -9,6 +12,7 @@ use dunlin_protobuf::table::{Kind, Shape, TableRef};
 
 use super::Options;
 use super::names::{field, module, type_name, unique};
+use layout::{borrowing, boxes, sorted};
 
 /// Who owns strings, bytes and messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +106,6 @@ pub(super) struct Model<'p> {
     /// Names of modules that are taken, by module.
     taken_modules: HashMap<Vec<String>, Vec<String>>,
 }
-
-/// A message that is larger than this lies in a box where it is one field of another.
-const INLINE_SIZE: usize = 64;
 
 impl<'p> Model<'p> {
     pub(super) fn new(pool: &'p Arc<DynamicPool>, options: &'p Options) -> Self {
@@ -254,99 +255,6 @@ impl<'p> Model<'p> {
         place.external.is_some()
     }
 
-    /// The path of a type from a module.
-    pub(super) fn path(&self, place: &Place, name: &str, from: &[String]) -> String {
-        if let Some(external) = &place.external {
-            let modules: String = place.modules.iter().map(|m| format!("{m}::")).collect();
-            return format!("{external}::{modules}{name}");
-        }
-        let common = place.modules.iter().zip(from).take_while(|(a, b)| a == b).count();
-        let up = "super::".repeat(from.len() - common);
-        let down: String = place.modules[common..].iter().map(|m| format!("{m}::")).collect();
-        // A name of the runtime's would be found first in the blocks that use them all.
-        let own = if up.is_empty() && down.is_empty() { "self::" } else { "" };
-        let own = if RUNTIME_NAMES.contains(&name) { own } else { "" };
-        format!("{own}{up}{down}{name}")
-    }
-
-    /// The path of a message type from a module.
-    pub(super) fn message_path(&self, id: MessageId, flavor: Flavor, from: &[String]) -> String {
-        let place = self.message_place(id);
-        match (&place.view, flavor) {
-            (Some(view), Flavor::View) => format!("{}<'a>", self.path(place, view, from)),
-            _ => self.path(place, &place.name, from),
-        }
-    }
-
-    /// The type of one value of a field.
-    pub(super) fn value_type(
-        &self,
-        view: &FieldView<'p>,
-        kind: Kind,
-        flavor: Flavor,
-        from: &[String],
-    ) -> String {
-        let runtime = &self.options.runtime;
-        match kind {
-            Kind::Bool => "bool".into(),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "i32".into(),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "i64".into(),
-            Kind::Uint32 | Kind::Fixed32 => "u32".into(),
-            Kind::Uint64 | Kind::Fixed64 => "u64".into(),
-            Kind::Float => "f32".into(),
-            Kind::Double => "f64".into(),
-            Kind::String if flavor == Flavor::View => "&'a str".into(),
-            Kind::String => self.std("String", from),
-            Kind::Bytes if flavor == Flavor::View => "&'a [u8]".into(),
-            Kind::Bytes => format!("{runtime}::bytes::Bytes"),
-            Kind::Enum | Kind::Message | Kind::Group => match view.kind() {
-                FieldKind::Message(message) => self.message_path(message.id(), flavor, from),
-                FieldKind::Enum(e) => {
-                    let place = self.enum_place(e.id());
-                    self.path(place, &place.name, from)
-                }
-                _ => unreachable!("the pool linked every type"),
-            },
-        }
-    }
-
-    /// The type of a struct member.
-    pub(super) fn member_type(&self, field: &Field<'p>, flavor: Flavor, from: &[String]) -> String {
-        if field.shape == Shape::Map {
-            let (key, value) = entry(&field.view);
-            let key = self.value_type(&key, kind_of(&key), flavor, from);
-            let value = self.value_type(&value, kind_of(&value), flavor, from);
-            let runtime = &self.options.runtime;
-            return match flavor {
-                Flavor::Owned if self.options.is_hash_map(&field.view.full_name()) => {
-                    format!("::std::collections::HashMap<{key}, {value}>")
-                }
-                Flavor::Owned => format!("{runtime}::BTreeMap<{key}, {value}>"),
-                Flavor::View => format!("{runtime}::slot::MapView<{key}, {value}>"),
-            };
-        }
-        let value = self.value_type(&field.view, field.kind, flavor, from);
-        let value = if field.boxed { format!("{}<{value}>", self.std("Box", from)) } else { value };
-        match field.shape {
-            Shape::Repeated | Shape::Packed => format!("{}<{value}>", self.std("Vec", from)),
-            Shape::Explicit | Shape::Required => format!("{}<{value}>", self.std("Option", from)),
-            _ => value,
-        }
-    }
-
-    /// A name of the prelude, or its whole path where a type of the schema has the name.
-    pub(super) fn std(&self, name: &str, from: &[String]) -> String {
-        let is_taken = self.taken.get(from).is_some_and(|taken| taken.iter().any(|t| t == name));
-        match name {
-            _ if !is_taken => name.into(),
-            "Option" => "::core::option::Option".into(),
-            "Default" => "::core::default::Default".into(),
-            "Box" => "::std::boxed::Box".into(),
-            "Vec" => "::std::vec::Vec".into(),
-            _ => "::std::string::String".into(),
-        }
-    }
-
     /// A message with its members.
     pub(super) fn message(&self, view: MessageView<'p>) -> Message<'p> {
         let table = self.pool.message(&view.full_name()).expect("the pool has all its messages");
@@ -396,64 +304,6 @@ impl<'p> Model<'p> {
     }
 }
 
-/// What the blocks of implementations use without a path: `generated` of the runtime.
-const RUNTIME_NAMES: &[&str] = &[
-    "Bool",
-    "Bytes",
-    "Context",
-    "Cow",
-    "DecodeError",
-    "Default",
-    "DefaultValue",
-    "Double",
-    "EncodeOptions",
-    "Entries",
-    "Enum",
-    "EnumTable",
-    "EnumValue",
-    "Enumeration",
-    "Err",
-    "Extension",
-    "FieldTable",
-    "Fields",
-    "Fixed32",
-    "Fixed64",
-    "Float",
-    "Grp",
-    "Int32",
-    "Int64",
-    "Kind",
-    "Measure",
-    "Message",
-    "MessageTable",
-    "Msg",
-    "None",
-    "Ok",
-    "Option",
-    "Reflect",
-    "Registry",
-    "Result",
-    "Sfixed32",
-    "Sfixed64",
-    "Shape",
-    "Sint32",
-    "Sint64",
-    "Slot",
-    "SlotRef",
-    "Some",
-    "Str",
-    "TableRef",
-    "Uint32",
-    "Uint64",
-    "UnknownFields",
-    "Value",
-    "Vec",
-    "View",
-    "Walk",
-    "WireEntry",
-    "Writer",
-];
-
 /// Key and value of a map field.
 pub(super) fn entry<'p>(field: &FieldView<'p>) -> (FieldView<'p>, FieldView<'p>) {
     let FieldKind::Message(entry) = field.kind() else { unreachable!("a map field has an entry type") };
@@ -470,139 +320,6 @@ pub(super) fn kind_of(field: &FieldView<'_>) -> Kind {
         FieldKind::Scalar(ty) => Kind::from_type(ty),
         FieldKind::Unresolved => unreachable!("the pool linked every type"),
     }
-}
-
-/// The messages that have a string or bytes somewhere below.
-fn borrowing(pool: &DynamicPool) -> HashMap<MessageId, ()> {
-    let mut users: HashMap<MessageId, Vec<MessageId>> = HashMap::new();
-    let mut found = HashMap::new();
-    let mut queue = Vec::new();
-    for message in pool.descriptors().files().flat_map(|file| file.messages()) {
-        for field in message.fields() {
-            match field.kind() {
-                FieldKind::Message(child) => users.entry(child.id()).or_default().push(message.id()),
-                // Lists lie in memory of their own, which is no reason to borrow.
-                FieldKind::Scalar(_) if matches!(kind_of(&field), Kind::String | Kind::Bytes) => {
-                    queue.push(message.id());
-                }
-                _ => {}
-            }
-        }
-    }
-    while let Some(id) = queue.pop() {
-        if found.insert(id, ()).is_none() {
-            queue.extend(users.get(&id).into_iter().flatten());
-        }
-    }
-    found
-}
-
-/// Which fields, by position in the table, hold their message in a box: those on a cycle, and
-/// large ones.
-fn boxes(pool: &DynamicPool) -> HashMap<MessageId, Vec<bool>> {
-    let messages: Vec<MessageView<'_>> =
-        pool.descriptors().files().flat_map(|file| file.messages()).collect();
-    let position: HashMap<MessageId, usize> = messages.iter().enumerate().map(|(i, m)| (m.id(), i)).collect();
-    let singular: Vec<Vec<(usize, usize)>> = messages
-        .iter()
-        .map(|message| {
-            let fields = sorted(message).into_iter().enumerate();
-            fields
-                .filter_map(|(at, field)| match field.kind() {
-                    FieldKind::Message(child) if !field.is_repeated() => Some((at, position[&child.id()])),
-                    _ => None,
-                })
-                .collect()
-        })
-        .collect();
-    let (order, component) = components(&singular);
-    let mut sizes = vec![0usize; messages.len()];
-    let mut out: HashMap<MessageId, Vec<bool>> = HashMap::new();
-    // Children come before those that hold them.
-    for at in order {
-        let message = &messages[at];
-        let mut boxed = Vec::new();
-        let mut size = 8;
-        for (index, field) in sorted(message).iter().enumerate() {
-            let child = singular[at].iter().find(|(i, _)| *i == index).map(|(_, child)| *child);
-            let is_boxed = child.is_some_and(|c| component[c] == component[at] || sizes[c] > INLINE_SIZE);
-            boxed.push(is_boxed);
-            size += match child {
-                Some(_) if is_boxed => 8,
-                Some(child) => sizes[child] + 8,
-                None if field.is_repeated() => 24,
-                None => match kind_of(field) {
-                    Kind::String | Kind::Bytes => 32,
-                    _ => 8,
-                },
-            };
-        }
-        sizes[at] = size;
-        out.insert(message.id(), boxed);
-    }
-    out
-}
-
-fn sorted<'p>(message: &MessageView<'p>) -> Vec<FieldView<'p>> {
-    let mut fields: Vec<_> = message.fields().collect();
-    fields.sort_by_key(FieldView::number);
-    fields
-}
-
-/// Strongly connected components (Tarjan, without recursion): nodes in an order in which what they
-/// point to comes first, and the component of each.
-fn components(edges: &[Vec<(usize, usize)>]) -> (Vec<usize>, Vec<usize>) {
-    const NONE: usize = usize::MAX;
-    let count = edges.len();
-    let (mut index, mut low) = (vec![NONE; count], vec![0; count]);
-    let (mut component, mut on_stack) = (vec![NONE; count], vec![false; count]);
-    let (mut stack, mut order, mut next) = (Vec::new(), Vec::new(), 0);
-    for root in 0..count {
-        if index[root] != NONE {
-            continue;
-        }
-        let mut work = vec![(root, 0)];
-        while let Some((node, edge)) = work.pop() {
-            if edge == 0 {
-                index[node] = next;
-                low[node] = next;
-                next += 1;
-                stack.push(node);
-                on_stack[node] = true;
-            } else {
-                let (_, child) = edges[node][edge - 1];
-                low[node] = low[node].min(low[child]);
-            }
-            let mut edge = edge;
-            let mut descend = None;
-            while let Some(&(_, child)) = edges[node].get(edge) {
-                edge += 1;
-                if index[child] == NONE {
-                    descend = Some(child);
-                    break;
-                }
-                if on_stack[child] {
-                    low[node] = low[node].min(index[child]);
-                }
-            }
-            if let Some(child) = descend {
-                work.push((node, edge));
-                work.push((child, 0));
-                continue;
-            }
-            if low[node] == index[node] {
-                while let Some(member) = stack.pop() {
-                    on_stack[member] = false;
-                    component[member] = node;
-                    order.push(member);
-                    if member == node {
-                        break;
-                    }
-                }
-            }
-        }
-    }
-    (order, component)
 }
 
 /// All enums and messages of the file that are declared outside messages.
