@@ -24,7 +24,7 @@ pub(super) fn message(model: &Model<'_>, message: &Message<'_>, code: &mut Code)
     if place.view.is_some() {
         structure(model, message, Flavor::View, code);
     }
-    let runtime = &model.options.runtime;
+    let runtime = model.options.runtime();
     code.gap();
     code.block("const _: () = {", "};", |code| {
         code.line(format!("use {runtime}::generated::*;"));
@@ -32,6 +32,10 @@ pub(super) fn message(model: &Model<'_>, message: &Message<'_>, code: &mut Code)
         implementation(model, message, Flavor::Owned, code);
         if place.view.is_some() {
             implementation(model, message, Flavor::View, code);
+        }
+        if model.options.flag("serde", &message.view.full_name()) == Some(true) {
+            let name = model.path(&place, &place.name, &place.modules);
+            code.line(format!("{runtime}::serde_message!({name});"));
         }
     });
 }
@@ -50,7 +54,7 @@ fn structure(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code: &mu
     } else {
         let lines = comments::lines(message.view.file().location(&message.view.path()));
         code.doc(lines.iter().map(String::as_str));
-        for attribute in model.options.attributes(&full_name) {
+        for attribute in model.options.texts(&["type_attribute", "message_attribute"], &full_name) {
             code.line(attribute);
         }
     }
@@ -66,7 +70,7 @@ fn structure(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code: &mu
                     if flavor == Flavor::Owned {
                         let lines = comments::lines(message.view.file().location(&field.view.path()));
                         code.doc(lines.iter().map(String::as_str));
-                        for attribute in model.options.attributes(&field.view.full_name()) {
+                        for attribute in model.options.texts(&["field_attribute"], &field.view.full_name()) {
                             code.line(attribute);
                         }
                         let options = field.view.proto().and_then(|p| p.options.as_deref());
@@ -78,13 +82,21 @@ fn structure(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code: &mu
                     code.line(format!("pub {}: {ty},", field.ident));
                 }
                 Member::Oneof(oneof) => {
+                    if flavor == Flavor::Owned {
+                        let path = format!("{full_name}.{}", oneof.in_schema);
+                        model
+                            .options
+                            .texts(&["field_attribute"], &path)
+                            .iter()
+                            .for_each(|line| code.line(line));
+                    }
                     let life = if flavor == Flavor::View && oneof.view.is_some() { "<'a>" } else { "" };
                     let path = model.oneof_path(message, oneof, flavor);
                     code.line(format!("pub {}: {}<{path}{life}>,", oneof.ident, model.std("Option", from)));
                 }
             }
         }
-        code.line(format!("pub {}: {}::UnknownFields,", message.unknown, model.options.runtime));
+        code.line(format!("pub {}: {}::UnknownFields,", message.unknown, model.options.runtime()));
     });
 }
 
@@ -123,12 +135,23 @@ pub(super) fn oneofs(model: &Model<'_>, message: &Message<'_>, code: &mut Code) 
                 (None, Flavor::View) => continue,
             };
             code.gap();
+            if flavor == Flavor::Owned {
+                let path = format!("{}.{}", message.view.full_name(), oneof.in_schema);
+                let attributes = model.options.texts(&["type_attribute", "oneof_attribute"], &path);
+                attributes.iter().for_each(|line| code.line(line));
+            }
             code.line("#[derive(Clone, Debug, PartialEq)]");
             code.block(format!("pub enum {name}{life} {{"), "}", |code| {
                 for field in message.fields.iter().filter(|f| f.shape == Shape::Oneof(index as u16)) {
                     if flavor == Flavor::Owned {
                         let lines = comments::lines(message.view.file().location(&field.view.path()));
                         code.doc(lines.iter().map(String::as_str));
+                        let path = field.view.full_name();
+                        model
+                            .options
+                            .texts(&["field_attribute"], &path)
+                            .iter()
+                            .for_each(|line| code.line(line));
                     }
                     let ty = model.member_type(field, flavor, &from);
                     code.line(format!("{}({ty}),", field.ident));

@@ -3,15 +3,16 @@
 mod layout;
 mod paths;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::{EnumId, EnumView, FieldKind, FieldView, FileView, MessageId, MessageView};
 use dunlin_protobuf::table::{Kind, Shape, TableRef};
 
-use super::Options;
 use super::names::{field, module, type_name, unique};
+use super::options::{Outside, Rules};
+use super::well_known;
 use layout::{borrowing, boxes, sorted};
 
 /// Who owns strings, bytes and messages.
@@ -33,23 +34,32 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Moves the place below the path that an option gives for it.
-    fn move_outside(&mut self, options: &Options, full_name: &str) {
-        let Some((prefix, path)) = options.extern_path_of(full_name) else { return };
-        let prefix = prefix.trim_start_matches('.');
+    /// Moves the place to where an option says that it is.
+    fn move_outside(&mut self, outside: Outside<'_>, full_name: &str, is_type: impl Fn(&str) -> bool) {
+        let (prefix, path) = match outside {
+            Outside::Root(path) => {
+                self.external = Some(path.to_owned());
+                return;
+            }
+            Outside::Below(prefix, path) => (prefix, path),
+        };
         self.external = Some(match path.rsplit_once("::") {
-            Some((module, name)) if prefix == full_name => {
+            Some((around, name)) if prefix == full_name => {
                 // The type is said by name: its view has the name beside it.
                 self.name = name.to_owned();
                 self.view = self.view.take().map(|_| format!("{name}View"));
                 self.modules.clear();
-                module.to_owned()
+                around.to_owned()
             }
-            _ => {
+            around_and_name => {
                 // What the path already stands for is not said again.
                 let skip = prefix.split('.').filter(|part| !part.is_empty()).count();
                 self.modules = self.modules.split_off(skip.min(self.modules.len()));
-                path.to_owned()
+                match around_and_name.filter(|_| is_type(prefix)) {
+                    // What is declared in a type is in the module named like it.
+                    Some((around, name)) => format!("{around}::{}", module(name)),
+                    None => path.to_owned(),
+                }
             }
         });
     }
@@ -65,11 +75,14 @@ pub(super) struct Field<'p> {
     pub(super) kind: Kind,
     pub(super) shape: Shape,
     pub(super) boxed: bool,
+    /// The scalar that stands in the place of the message that wraps it.
+    pub(super) wrapped: Option<Kind>,
 }
 
 /// A oneof of a message.
 #[derive(Clone, Debug)]
 pub(super) struct Oneof {
+    pub(super) in_schema: String,
     /// The member of the struct.
     pub(super) ident: String,
     /// The name of its enum in the message's module.
@@ -91,7 +104,7 @@ pub(super) struct Message<'p> {
 /// All types of a schema.
 pub(super) struct Model<'p> {
     pub(super) pool: &'p Arc<DynamicPool>,
-    pub(super) options: &'p Options,
+    pub(super) options: &'p Rules,
     messages: HashMap<MessageId, Place>,
     enums: HashMap<EnumId, Place>,
     boxed: HashMap<MessageId, Vec<bool>>,
@@ -108,13 +121,13 @@ pub(super) struct Model<'p> {
 }
 
 impl<'p> Model<'p> {
-    pub(super) fn new(pool: &'p Arc<DynamicPool>, options: &'p Options) -> Self {
+    pub(super) fn new(pool: &'p Arc<DynamicPool>, options: &'p Rules) -> Self {
         let mut model = Self {
             pool,
             options,
             messages: HashMap::new(),
             enums: HashMap::new(),
-            boxed: boxes(pool),
+            boxed: boxes(pool, options),
             packages: HashMap::new(),
             inner: HashMap::new(),
             oneofs: HashMap::new(),
@@ -140,32 +153,72 @@ impl<'p> Model<'p> {
                 model.enums.insert(e.id(), place);
             }
         }
-        let borrowing = borrowing(pool);
-        if options.views {
-            for message in
-                files().flat_map(|file| file.messages()).filter(|m| borrowing.contains_key(&m.id()))
-            {
-                if let Some(place) = model.messages.get_mut(&message.id()) {
-                    let taken = model.taken.entry(place.modules.clone()).or_default();
-                    place.view = Some(unique(format!("{}View", place.name), taken));
-                }
+        let borrowing = borrowing(pool, options);
+        for message in files().flat_map(|file| file.messages()).filter(|m| borrowing.contains(&m.id())) {
+            if let Some(place) = model.messages.get_mut(&message.id()) {
+                let taken = model.taken.entry(place.modules.clone()).or_default();
+                place.view = Some(unique(format!("{}View", place.name), taken));
             }
         }
         for message in files().flat_map(|file| file.messages()).filter(|m| !m.is_map_entry()) {
             model.name_oneofs(message, &borrowing);
         }
-        // Names inside another crate follow the same rules, below the path that leads there.
-        for file in files() {
+        model.move_outside();
+        model
+    }
+
+    /// Moves the types that are elsewhere. Their names follow the same rules, below the path that leads
+    /// there.
+    fn move_outside(&mut self) {
+        let own = well_known::Types::new(self.options);
+        let is_type = |name: &str| self.pool.descriptors().message(name).is_some();
+        for file in self.pool.descriptors().files() {
+            let outside = |name: &str, outermost: &str| {
+                let outside = self.options.outside(name, file.path());
+                outside.or_else(|| own.outside(outermost))
+            };
+            let parent_name = |mut message: MessageView<'p>| {
+                while let Some(parent) = message.parent() {
+                    message = parent;
+                }
+                message.full_name()
+            };
             for message in file.messages().filter(|m| !m.is_map_entry()) {
-                let place = model.messages.get_mut(&message.id()).expect("all messages have a place");
-                place.move_outside(options, &message.full_name());
+                let full_name = message.full_name();
+                if let Some(outside) = outside(&full_name, &parent_name(message)) {
+                    let place = self.messages.get_mut(&message.id()).expect("all messages have a place");
+                    place.move_outside(outside, &full_name, is_type);
+                }
             }
             for e in file.enums() {
-                let place = model.enums.get_mut(&e.id()).expect("all enums have a place");
-                place.move_outside(options, &e.full_name());
+                let full_name = e.full_name();
+                let outermost = e.parent().map_or_else(|| full_name.clone(), parent_name);
+                if let Some(outside) = outside(&full_name, &outermost) {
+                    let place = self.enums.get_mut(&e.id()).expect("all enums have a place");
+                    place.move_outside(outside, &full_name, is_type);
+                }
             }
         }
-        model
+    }
+
+    /// True if nothing of a file is generated here.
+    pub(super) fn is_file_outside(&self, file: &FileView<'p>) -> bool {
+        if self.options.outside(file.package(), file.path()).is_some() {
+            return true;
+        }
+        let (messages, enums) = top_level(file);
+        let has_types = !messages.is_empty() || !enums.is_empty();
+        let has_others = file.fields().any(|field| field.is_extension())
+            || file.proto().is_some_and(|proto| !proto.service.is_empty());
+        has_types
+            && !has_others
+            && messages.iter().all(|m| self.is_external(self.message_place(m.id())))
+            && enums.iter().all(|e| self.is_external(self.enum_place(e.id())))
+    }
+
+    /// True if a message shows itself to what reads any message.
+    pub(super) fn has_reflection(&self, message: &MessageView<'p>) -> bool {
+        self.options.flag("reflection", &message.full_name()) != Some(false)
     }
 
     /// Gives a package, and those around it, a module each.
@@ -209,22 +262,23 @@ impl<'p> Model<'p> {
         Place { external: None, modules, name, view: None }
     }
 
-    fn name_oneofs(&mut self, message: MessageView<'p>, borrowing: &HashMap<MessageId, ()>) {
+    fn name_oneofs(&mut self, message: MessageView<'p>, borrowing: &HashSet<MessageId>) {
         let table = self.pool.message(&message.full_name()).expect("the pool has all its messages");
         let modules = self.scope(&message.file(), Some(message));
         let taken = self.taken.entry(modules).or_default();
+        let has_view = borrowing.contains(&message.id());
         let mut names = Vec::new();
         while let Some(name) = table.oneof_name(names.len() as u16) {
             let this = Shape::Oneof(names.len() as u16);
             let borrows = sorted(&message).iter().zip(table.fields()).any(|(field, entry)| {
                 entry.cardinality() == this
                     && match field.kind() {
-                        FieldKind::Message(m) => borrowing.contains_key(&m.id()),
+                        FieldKind::Message(m) => borrowing.contains(&m.id()),
                         _ => matches!(entry.kind(), Kind::String | Kind::Bytes),
                     }
             });
             let name = unique(type_name(name), taken);
-            let view = (borrows && self.options.views).then(|| unique(format!("{name}View"), taken));
+            let view = (borrows && has_view).then(|| unique(format!("{name}View"), taken));
             names.push((name, view));
         }
         self.oneofs.insert(message.id(), names);
@@ -250,6 +304,11 @@ impl<'p> Model<'p> {
         &self.enums[&id]
     }
 
+    /// True for a well-known type that the runtime has.
+    pub(super) fn is_of_runtime(&self, place: &Place) -> bool {
+        place.external.as_deref().is_some_and(|path| path == format!("{}::wkt", self.options.runtime()))
+    }
+
     /// True for a type that another crate has.
     pub(super) fn is_external(&self, place: &Place) -> bool {
         place.external.is_some()
@@ -270,6 +329,7 @@ impl<'p> Model<'p> {
                 Shape::Oneof(oneof) => unique(type_name(view.name()), variants.entry(oneof).or_default()),
                 _ => unique(field(view.name()), &mut taken),
             };
+            let wrapped = self.wrapped(&view);
             fields.push(Field {
                 view,
                 index,
@@ -277,16 +337,33 @@ impl<'p> Model<'p> {
                 ident,
                 kind: entry.kind(),
                 shape: entry.cardinality(),
-                boxed: boxed.is_some_and(|boxed| boxed[index]),
+                boxed: wrapped.is_none() && boxed.is_some_and(|boxed| boxed[index]),
+                wrapped,
             });
         }
         let mut oneofs = Vec::new();
         for (index, (name, view)) in self.oneofs[&view.id()].iter().cloned().enumerate() {
             let in_schema = table.oneof_name(index as u16).expect("the names were made from the table");
-            oneofs.push(Oneof { ident: unique(field(in_schema), &mut taken), name, view });
+            let ident = unique(field(in_schema), &mut taken);
+            oneofs.push(Oneof { in_schema: in_schema.to_owned(), ident, name, view });
         }
         let unknown = unique("unknown_fields".into(), &mut taken);
         Message { view, table, fields, oneofs, unknown }
+    }
+
+    /// The kind of scalar in the wrapper of the runtime that a field holds, if it is to be that scalar.
+    fn wrapped(&self, view: &FieldView<'p>) -> Option<Kind> {
+        let FieldKind::Message(message) = view.kind() else { return None };
+        if view.is_repeated() || self.options.flag("wrappers", &view.full_name()) != Some(true) {
+            return None;
+        }
+        let full_name = message.full_name();
+        if self.options.outside(&full_name, message.file().path()).is_some()
+            || !self.options.has_runtime_types()
+        {
+            return None;
+        }
+        well_known::wrapped(&full_name)
     }
 
     /// The module of what is declared inside a message.

@@ -41,7 +41,7 @@ pub(super) fn accessors(model: &Model<'_>, message: &Message<'_>, code: &mut Cod
                     let ty = model.value_type(&field.view, field.kind, Flavor::Owned, &place.modules);
                     let body = match default {
                         DefaultValue::Enum(number) => {
-                            let value = value_name(&field.view, *number);
+                            let value = value_name(model, &field.view, *number);
                             format!("self.{ident}.unwrap_or({ty}::{value})")
                         }
                         _ => format!("self.{ident}.unwrap_or_default()"),

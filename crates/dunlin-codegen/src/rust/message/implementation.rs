@@ -24,6 +24,9 @@ pub(super) fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: F
             let view = model.message_path(message.view.id(), Flavor::View, from);
             code.line(format!("type View<'a> = {view};"));
             code.block("fn message_table() -> &'static MessageTable {", "}", |code| code.line("&TABLE"));
+            if !model.has_reflection(&message.view) {
+                code.block("fn as_reflect(&self) -> Option<&dyn Reflect> {", "}", |code| code.line("None"));
+            }
         });
         code.gap();
     }

@@ -59,6 +59,7 @@ pub(super) fn slot(model: &Model<'_>, message: &Message<'_>, field: &Field<'_>, 
             let member = oneof_member(model, message, oneof, field, flavor);
             let place = format!("select!(self.{}, {member})", message.oneofs[usize::from(oneof)].ident);
             match field.kind {
+                _ if field.wrapped.is_some() => format!("Slot::wrapped({place})"),
                 Kind::Message | Kind::Group => format!("Slot::Present({place})"),
                 Kind::Enum if is_open(field) => format!("Slot::I32(&mut {place}.0)"),
                 _ => format!("Slot::{name}({place})"),
@@ -101,6 +102,7 @@ pub(super) fn slot_ref(
         }
         Shape::Oneof(oneof) => {
             let member = oneof_member(model, message, oneof, field, flavor);
+            let name = if field.wrapped.is_some() { "wrapped" } else { name };
             let value = match field.kind {
                 Kind::Message | Kind::Group | Kind::String | Kind::Bytes => "v",
                 Kind::Enum => "v.number()",
@@ -112,6 +114,7 @@ pub(super) fn slot_ref(
             )
         }
         Shape::Explicit | Shape::Required => match field.kind {
+            _ if field.wrapped.is_some() => format!("SlotRef::opt_wrapped(self.{ident}.as_ref())"),
             Kind::Message | Kind::Group => format!("SlotRef::opt_message(self.{ident}.as_ref())"),
             Kind::Enum => format!("SlotRef::opt_enum(self.{ident})"),
             Kind::String | Kind::Bytes if flavor == Flavor::Owned => {

@@ -20,7 +20,11 @@ pub(super) fn walk(model: &Model<'_>, message: &Message<'_>, ty: &str, code: &mu
     code.line("#[inline]");
     code.block(format!("fn walk(message: &{ty}, out: &mut impl Walk) {{"), "}", |code| {
         for field in &message.fields {
-            let (number, ident, kind) = (field.number, &field.ident, walk_kind(field.kind));
+            let (number, ident) = (field.number, &field.ident);
+            let kind = match field.wrapped {
+                Some(wrapped) => format!("Wrapped<{}>", walk_kind(wrapped)),
+                None => walk_kind(field.kind),
+            };
             match field.shape {
                 Shape::Implicit => code.line(format!("out.implicit::<{kind}>({number}, &message.{ident});")),
                 Shape::Explicit | Shape::Required => {

@@ -1,20 +1,21 @@
 //! Which messages borrow, and which fields lie in boxes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::{FieldKind, FieldView, MessageId, MessageView};
 use dunlin_protobuf::table::Kind;
 
 use super::kind_of;
+use crate::rust::options::Rules;
 
 /// A message that is larger than this lies in a box where it is one field of another.
 const INLINE_SIZE: usize = 64;
 
-/// The messages that have a string or bytes somewhere below.
-pub(super) fn borrowing(pool: &DynamicPool) -> HashMap<MessageId, ()> {
+/// The messages that have a view: with a string or bytes somewhere below, unless it is not wanted.
+pub(super) fn borrowing(pool: &DynamicPool, options: &Rules) -> HashSet<MessageId> {
     let mut users: HashMap<MessageId, Vec<MessageId>> = HashMap::new();
-    let mut found = HashMap::new();
+    let mut found = HashSet::new();
     let mut queue = Vec::new();
     for message in pool.descriptors().files().flat_map(|file| file.messages()) {
         for field in message.fields() {
@@ -28,8 +29,13 @@ pub(super) fn borrowing(pool: &DynamicPool) -> HashMap<MessageId, ()> {
             }
         }
     }
+    let is_wanted = |id| {
+        let full_name = pool.descriptors().message_by_id(id).full_name();
+        options.flag("views", &full_name) != Some(false)
+    };
     while let Some(id) = queue.pop() {
-        if found.insert(id, ()).is_none() {
+        if !found.contains(&id) && is_wanted(id) {
+            found.insert(id);
             queue.extend(users.get(&id).into_iter().flatten());
         }
     }
@@ -37,8 +43,8 @@ pub(super) fn borrowing(pool: &DynamicPool) -> HashMap<MessageId, ()> {
 }
 
 /// Which fields, by position in the table, hold their message in a box: those on a cycle, and
-/// large ones.
-pub(super) fn boxes(pool: &DynamicPool) -> HashMap<MessageId, Vec<bool>> {
+/// large ones unless an option says otherwise.
+pub(super) fn boxes(pool: &DynamicPool, options: &Rules) -> HashMap<MessageId, Vec<bool>> {
     let messages: Vec<MessageView<'_>> =
         pool.descriptors().files().flat_map(|file| file.messages()).collect();
     let position: HashMap<MessageId, usize> = messages.iter().enumerate().map(|(i, m)| (m.id(), i)).collect();
@@ -64,7 +70,10 @@ pub(super) fn boxes(pool: &DynamicPool) -> HashMap<MessageId, Vec<bool>> {
         let mut size = 8;
         for (index, field) in sorted(message).iter().enumerate() {
             let child = singular[at].iter().find(|(i, _)| *i == index).map(|(_, child)| *child);
-            let is_boxed = child.is_some_and(|c| component[c] == component[at] || sizes[c] > INLINE_SIZE);
+            let is_boxed = child.is_some_and(|c| {
+                let said = || options.flag("boxed", &field.full_name());
+                component[c] == component[at] || said().unwrap_or(sizes[c] > INLINE_SIZE)
+            });
             boxed.push(is_boxed);
             size += match child {
                 Some(_) if is_boxed => 8,

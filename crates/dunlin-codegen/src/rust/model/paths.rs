@@ -38,7 +38,7 @@ impl<'p> Model<'p> {
         flavor: Flavor,
         from: &[String],
     ) -> String {
-        let runtime = &self.options.runtime;
+        let runtime = self.options.runtime();
         match kind {
             Kind::Bool => "bool".into(),
             Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "i32".into(),
@@ -68,16 +68,16 @@ impl<'p> Model<'p> {
             let (key, value) = entry(&field.view);
             let key = self.value_type(&key, kind_of(&key), flavor, from);
             let value = self.value_type(&value, kind_of(&value), flavor, from);
-            let runtime = &self.options.runtime;
+            let runtime = self.options.runtime();
             return match flavor {
-                Flavor::Owned if self.options.is_hash_map(&field.view.full_name()) => {
+                Flavor::Owned if self.options.flag("hash_map", &field.view.full_name()) == Some(true) => {
                     format!("::std::collections::HashMap<{key}, {value}>")
                 }
                 Flavor::Owned => format!("{runtime}::BTreeMap<{key}, {value}>"),
                 Flavor::View => format!("{runtime}::slot::MapView<{key}, {value}>"),
             };
         }
-        let value = self.value_type(&field.view, field.kind, flavor, from);
+        let value = self.value_type(&field.view, field.wrapped.unwrap_or(field.kind), flavor, from);
         let value = if field.boxed { format!("{}<{value}>", self.std("Box", from)) } else { value };
         match field.shape {
             Shape::Repeated | Shape::Packed => format!("{}<{value}>", self.std("Vec", from)),
@@ -155,5 +155,6 @@ const RUNTIME_NAMES: &[&str] = &[
     "View",
     "Walk",
     "WireEntry",
+    "Wrapped",
     "Writer",
 ];
