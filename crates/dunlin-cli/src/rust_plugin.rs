@@ -12,24 +12,24 @@ const EDITION_2026: i32 = 1002;
 
 /// What the generator answers.
 ///
-/// The parameter holds options as [`Options::parse`] reads them.
-pub(crate) fn respond(request: CodeGeneratorRequest) -> CodeGeneratorResponse {
+/// The parameter holds options as [`Options::parse`] reads them, which count before `options`.
+pub(crate) fn respond(request: CodeGeneratorRequest, options: Options) -> CodeGeneratorResponse {
     let mut response = CodeGeneratorResponse {
         supported_features: Some(FEATURES),
         minimum_edition: Some(PROTO2),
         maximum_edition: Some(EDITION_2026),
         ..Default::default()
     };
-    match files(request) {
+    match files(request, options) {
         Ok(files) => response.file = files,
         Err(message) => response.error = Some(message),
     }
     response
 }
 
-fn files(request: CodeGeneratorRequest) -> Result<Vec<File>, String> {
+fn files(request: CodeGeneratorRequest, options: Options) -> Result<Vec<File>, String> {
     let parameter = request.parameter.as_deref().unwrap_or_default();
-    let options = Options::default().parse(parameter).map_err(|error| error.to_string())?;
+    let options = options.parse(parameter).map_err(|error| error.to_string())?;
     let set = FileDescriptorSet { file: request.proto_file, ..Default::default() };
     let pool = DynamicPool::from_file_descriptor_set(set)
         .map_err(|errors| format!("the descriptors do not fit together: {errors}"))?;

@@ -65,7 +65,7 @@ pub struct GeneratedFile {
 /// The pool must have been made from a descriptor set; comments become documentation if that has
 /// source info.
 pub fn generate(pool: &Arc<DynamicPool>, paths: &[String], options: &Options) -> Vec<GeneratedFile> {
-    let rules = options.rules.clone();
+    let rules = options.rules.clone().after(options::schema::rules(pool));
     let model = Model::new(pool, &rules);
     let mut packages: BTreeMap<String, Vec<FileView<'_>>> = BTreeMap::new();
     for path in paths {
@@ -249,7 +249,7 @@ pub fn published_options(
     options: &Options,
     rust_path: &str,
 ) -> Vec<String> {
-    let rules = &options.rules;
+    let rules = &options.rules.clone().after(options::schema::rules(pool));
     let model = Model::new(pool, rules);
     let mut out = Vec::new();
     for path in paths {

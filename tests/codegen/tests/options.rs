@@ -209,3 +209,26 @@ fn embedded_descriptors_make_a_pool() {
     let dynamic = DynamicMessage::decode(pool.message(with::Small::FULL_NAME).unwrap(), &bytes).unwrap();
     assert_eq!(json::to_string(&dynamic).unwrap(), r#"{"x":5}"#);
 }
+
+#[test]
+fn a_schema_may_say_options_itself() {
+    use plain::custom::{Custom, Kind, Leaf, Whole, custom};
+    fn hashable<T: std::hash::Hash + Eq>(_: &T) {}
+    let leaf = Leaf { kind: Kind::LEAF, ..Default::default() };
+    hashable(&leaf);
+    hashable(&custom::Choice::Number(1));
+    assert_eq!(Whole::WHOLE_UNKNOWN.0, 0);
+    let message = Custom {
+        name: Some("n".into()),
+        kept: Some("k".into()),
+        leaf: Some(Box::new(leaf)),
+        choice: Some(custom::Choice::Number(1)),
+        counts: std::collections::HashMap::from([("a".into(), 1)]),
+        ..Default::default()
+    };
+    let json = serde_json::to_string(&message).unwrap();
+    assert_eq!(json, r#"{"name":"n","kept":"k","leaf":{"kind":"KIND_LEAF"},"number":1,"counts":{"a":1}}"#);
+    assert_eq!(Custom::decode(&message.encode_to_vec()).unwrap(), message);
+    // The longer path counts, here that of the schema.
+    assert_eq!(options::custom::Whole::WHOLE_UNKNOWN.0, 0);
+}

@@ -11,7 +11,7 @@ use dunlin_protobuf::pool::{EnumId, EnumView, FieldKind, FieldView, FileView, Me
 use dunlin_protobuf::table::{Kind, Shape, TableRef};
 
 use super::names::{field, module, type_name, unique};
-use super::options::{Outside, Rules};
+use super::options::{Outside, Rules, schema};
 use super::well_known;
 use layout::{borrowing, boxes, sorted};
 
@@ -203,7 +203,8 @@ impl<'p> Model<'p> {
 
     /// True if nothing of a file is generated here.
     pub(super) fn is_file_outside(&self, file: &FileView<'p>) -> bool {
-        if self.options.outside(file.package(), file.path()).is_some() {
+        let is_elsewhere = self.options.outside(file.package(), file.path()).is_some();
+        if is_elsewhere || file.path() == schema::FILE {
             return true;
         }
         let (messages, enums) = top_level(file);

@@ -1,6 +1,7 @@
 //! The options of the generator: one table, whichever way they come.
 
 mod rules;
+pub(super) mod schema;
 mod table;
 
 use std::fmt;
