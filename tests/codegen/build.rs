@@ -14,7 +14,9 @@ fn main() -> Result<(), dunlin_build::Error> {
     for (folder, options) in [("options", with_options()), ("plain", Options::default())] {
         Builder::new()
             .include("options")
-            .files(["options", "custom", "google_own", "excluded"].map(|name| format!("options/{name}.proto")))
+            .files(
+                ["options", "custom", "google_own", "excluded"].map(|name| format!("options/{name}.proto")),
+            )
             .options(|_| options.runtime("::dunlin_protobuf"))
             .out_dir(format!("{out}/{folder}"))
             .compile()?;
