@@ -1,6 +1,7 @@
-//! Generates all of `awkward/`; `other.proto` on its own, as if another crate had it.
+//! Generates all of `awkward/`; `other.proto` on its own, as if another crate had it; and `options/`
+//! with options and without.
 
-use dunlin_build::Builder;
+use dunlin_build::{Builder, Options};
 
 fn main() -> Result<(), dunlin_build::Error> {
     let out = std::env::var("OUT_DIR").unwrap_or_default();
@@ -10,6 +11,16 @@ fn main() -> Result<(), dunlin_build::Error> {
         .options(|options| options.runtime("::dunlin_protobuf"))
         .out_dir(format!("{out}/other"))
         .compile()?;
+    for (folder, options) in [("options", with_options()), ("plain", Options::default())] {
+        Builder::new()
+            .include("options")
+            .files(
+                ["options", "custom", "google_own", "excluded"].map(|name| format!("options/{name}.proto")),
+            )
+            .options(|_| options.runtime("::dunlin_protobuf"))
+            .out_dir(format!("{out}/{folder}"))
+            .compile()?;
+    }
     let names = [
         "collisions",
         "comments",
@@ -40,4 +51,31 @@ fn main() -> Result<(), dunlin_build::Error> {
                 .hash_map(".awkward.maps.Hashed")
         })
         .compile()
+}
+
+fn with_options() -> Options {
+    let wrappers = ["Wrappers", "Numbers", "Serde"];
+    let options = wrappers
+        .iter()
+        .fold(Options::default(), |options, name| options.wrappers(format!(".options.{name}")));
+    options
+        .wrappers((".options.Wrappers.kept", false))
+        .boxed(".options.Boxes.small")
+        .boxed((".options.Boxes.large", false))
+        .boxed((".options.Boxes.next", false))
+        .boxed(".options.Boxes.chosen")
+        .strip_enum_prefix(true)
+        .serde(".options.Serde")
+        .serde(".options.Status")
+        .message_attribute(".options.Attributes", "#[derive(Eq, Hash)]")
+        .oneof_attribute(".options.Attributes.choice", "#[derive(Eq, Hash)]")
+        .enum_attribute(".options.Status", "#[must_use]")
+        .type_attribute(".options.Small", "#[doc = \"Small.\"]")
+        .field_attribute(".options.Attributes.secret", "#[doc(alias = \"hidden\")]")
+        .field_attribute(".options.Attributes.choice", "#[doc(alias = \"either\")]")
+        .field_attribute(".options.Attributes.text", "#[doc(alias = \"one\")]")
+        .views((".options.WithoutView", false))
+        .reflection((".options.Hidden", false))
+        .exclude_file("excluded.proto")
+        .embed_descriptors(true)
 }

@@ -4,6 +4,6 @@ fn main() -> Result<(), dunlin_build::Error> {
     dunlin_build::Builder::new()
         .include(".")
         .file("station.proto")
-        .options(|options| options.runtime("::dunlin_protobuf").no_std())
+        .options(|options| options.runtime("::dunlin_protobuf").no_std(true))
         .compile()
 }

@@ -12,20 +12,27 @@
 //! let order = shop::v1::Order { id: "42".into(), ..Default::default() };
 //! ```
 //!
+//! Types of a dependency that has published its schemas ([`Builder::publish`]) are used from there.
+//!
 //! [`Builder`] has what the one call does not: import folders, several files, options of the
 //! generator. This crate is a thin face of `dunlin-compiler` and `dunlin-codegen`.
+
+mod publish;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use dunlin_codegen::rust::{Options, generate};
+pub use dunlin_codegen::rust::{OptionError, Options, Scope};
+use dunlin_codegen::rust::{generate, published_options};
 use dunlin_compiler::loader::{IncludePaths, VirtualPath};
 use dunlin_compiler::render::Color;
 use dunlin_compiler::{Compiler, DescriptorOptions, Diagnostics, wellknown};
 use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::Severity;
+
+use publish::Published;
 
 /// Compiles a file and what it imports to `OUT_DIR`; ends the build script with a message if
 /// something is wrong with it.
@@ -63,6 +70,9 @@ pub enum Error {
     /// The descriptors could not be linked again.
     #[error(transparent)]
     Pool(#[from] dunlin_protobuf::pool::PoolErrors),
+    /// A dependency publishes what this version does not know.
+    #[error("a dependency was built with another version of dunlin-build: {0}")]
+    Published(#[from] OptionError),
     /// There is no place to write to.
     #[error("OUT_DIR is not set; outside build scripts, name a folder with Builder::out_dir")]
     NoOutDir,
@@ -97,8 +107,8 @@ pub struct Builder {
     includes: Vec<PathBuf>,
     out_dir: Option<PathBuf>,
     options: Options,
-    extern_well_known: Option<bool>,
     descriptor_set: Option<String>,
+    publish: Option<String>,
 }
 
 impl Builder {
@@ -137,12 +147,6 @@ impl Builder {
         self
     }
 
-    /// Whether the well-known types are those of the runtime (the default) or generated too.
-    pub fn runtime_well_known_types(mut self, yes: bool) -> Self {
-        self.extern_well_known = Some(yes);
-        self
-    }
-
     /// Writes the descriptors of everything that was compiled to a file of this name, beside the
     /// generated ones.
     pub fn descriptor_set(mut self, name: impl Into<String>) -> Self {
@@ -150,15 +154,32 @@ impl Builder {
         self
     }
 
+    /// Lets the crates that depend on this one use its types; `rust_path` is the module that includes the
+    /// generated code, as they name it.
+    ///
+    /// The manifest has to say `links = "SOME_NAME"`, so that cargo passes the news on to the build
+    /// scripts of direct dependents. Those find the schemas as imports and the types in this crate, with
+    /// nothing said; the import folders have to be part of the package.
+    ///
+    /// ```no_run
+    /// // build.rs of the crate `shop-types`, whose src/lib.rs includes the code at its root
+    /// dunlin_build::Builder::new()
+    ///     .include("proto")
+    ///     .file("proto/shop/v1/order.proto")
+    ///     .publish("::shop_types")
+    ///     .compile()
+    ///     .unwrap();
+    /// ```
+    pub fn publish(mut self, rust_path: impl Into<String>) -> Self {
+        self.publish = Some(rust_path.into());
+        self
+    }
+
     /// Compiles, generates and writes; tells cargo which files to watch.
     ///
     /// # Errors
     /// Faults in the schema, all at once; files that cannot be read or written.
-    pub fn compile(mut self) -> Result<(), Error> {
-        if self.extern_well_known != Some(false) {
-            let path = format!("{}::wkt", self.options.runtime_path());
-            self.options = self.options.extern_path(".google.protobuf", path);
-        }
+    pub fn compile(self) -> Result<(), Error> {
         let mut includes = IncludePaths::new();
         let mut folders: Vec<PathBuf> = self.includes.clone();
         for file in &self.files {
@@ -168,6 +189,9 @@ impl Builder {
         }
         let mut seen = BTreeSet::new();
         folders.retain(|folder| seen.insert(folder.clone()));
+        let published = Published::of_dependencies().map_err(|(path, source)| Error::Io { path, source })?;
+        let own_folders = folders.clone();
+        folders.extend(published.includes.iter().filter(|folder| seen.insert((*folder).clone())).cloned());
         for folder in &folders {
             includes = includes.folder(folder.to_string_lossy());
         }
@@ -187,6 +211,7 @@ impl Builder {
                 }
             }
         }
+        let options = self.options.after(published.options(&inputs)?);
         let compilation = Compiler::new(includes.clone()).compile(inputs).map_err(Error::Schema)?;
         let mut generated = Vec::new();
         for id in compilation.select(true) {
@@ -196,9 +221,9 @@ impl Builder {
             }
             generated.push(path.to_owned());
         }
-        let options =
+        let with_imports =
             DescriptorOptions { include_imports: true, include_source_info: true, ..Default::default() };
-        let set = compilation.file_descriptor_set(options);
+        let set = compilation.file_descriptor_set(with_imports);
         let encoded = self.descriptor_set.as_ref().map(|_| set.encode_to_vec());
         let pool = DynamicPool::from_file_descriptor_set(set)?;
         let out_dir = match self.out_dir {
@@ -214,13 +239,19 @@ impl Builder {
             let path = out_dir.join(name);
             std::fs::write(&path, encoded).map_err(io(&path))?;
         }
-        for file in generate(&pool, &generated, &self.options) {
+        for file in generate(&pool, &generated, &options) {
             let path = out_dir.join(&file.name);
             // Left alone where nothing changed, so that nothing is compiled again.
             if std::fs::read_to_string(&path).is_ok_and(|old| old == file.content) {
                 continue;
             }
             std::fs::write(&path, file.content).map_err(io(&path))?;
+        }
+        if let Some(rust_path) = &self.publish {
+            let path = out_dir.join(publish::FILE);
+            let own = published_options(&pool, &generated, &options, rust_path);
+            std::fs::write(&path, published.text(&own_folders, &own)).map_err(io(&path))?;
+            println(format_args!("cargo::metadata={}={}", publish::KEY, path.display()));
         }
         Ok(())
     }
@@ -261,8 +292,7 @@ pub fn well_known(folder: impl AsRef<Path>) -> Result<(), Error> {
                 && !LANGUAGE_FEATURES.iter().any(|name| path.ends_with(name))
         }))
         .out_dir(folder)
-        .options(|options| options.runtime("crate").no_std())
-        .runtime_well_known_types(false)
+        .options(|options| options.runtime("crate").no_std(true).runtime_well_known_types(false))
         .compile()
 }
 

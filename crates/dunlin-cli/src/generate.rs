@@ -16,6 +16,7 @@ use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet};
 use dunlin_protobuf::plugin::{CodeGeneratorRequest, CodeGeneratorResponse};
 
 use crate::build::{Failure, SchemaArgs, exit_code, shake};
+use crate::project;
 use crate::protoc;
 use crate::rust_plugin;
 use template::{Input, Plugin, Program, Strategy, Template};
@@ -23,7 +24,8 @@ use template::{Input, Plugin, Program, Strategy, Template};
 /// Generates code as buf.gen.yaml says.
 ///
 /// The plugin `dunlin` (or `local: protoc-gen-dunlin`) is the Rust generator, which is built in; others
-/// are programs, or parts of an installed protoc. INPUT takes the place of the inputs of buf.gen.yaml.
+/// are programs, or parts of an installed protoc. Options of the Rust generator may stand in `dunlin.toml`
+/// too, under [generate.rust]. INPUT takes the place of the inputs of buf.gen.yaml.
 #[derive(Args, Debug)]
 pub(crate) struct GenerateArgs {
     /// Folder, .proto file, or descriptor set; `.` if buf.gen.yaml names none
@@ -209,7 +211,7 @@ impl Runner<'_> {
 
     fn ask(&self, request: CodeGeneratorRequest) -> Result<CodeGeneratorResponse, String> {
         let command = match &self.plugin.program {
-            Program::Dunlin => return Ok(rust_plugin::respond(request)),
+            Program::Dunlin => return Ok(rust_plugin::respond(request, project::rust_options()?)),
             Program::Local(command) => command,
             Program::Builtin { .. } => return Err("this runs through protoc".into()),
         };

@@ -6,6 +6,7 @@ mod convert;
 mod generate;
 mod payload;
 mod print;
+mod project;
 mod protoc;
 mod rust_plugin;
 

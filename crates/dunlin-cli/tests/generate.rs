@@ -73,7 +73,7 @@ fn the_plugin_gives_what_the_built_in_generator_gives() {
         assert_eq!(folder.read_text(&format!("own/{file}")), folder.read_text(&format!("plugin/{file}")));
     }
     let bad = protoc(&["--dunlin_out=own", "--dunlin_opt=nope=1"]);
-    assert!(bad.code == 1 && bad.stderr.contains("unknown parameter `nope`"), "{}", bad.stderr);
+    assert!(bad.code == 1 && bad.stderr.contains("unknown option `nope`"), "{}", bad.stderr);
 }
 
 #[test]
@@ -96,4 +96,16 @@ fn mistakes_are_told() {
         let run = generate(&shop(template), &["proto"]);
         assert!(run.code == 1 && run.stderr.contains(want), "{template}: {}", run.stderr);
     }
+}
+
+#[test]
+fn options_may_stand_in_the_project_file() {
+    let folder = shop(&TEMPLATE.replace("views=false, ", ""));
+    folder.write("dunlin.toml", "[generate.rust]\nviews = false\nboxed = [\".shop.v1.Order.price\"]\n");
+    generate(&folder, &[]).succeeds();
+    let code = folder.read_text("gen/shop.v1.rs");
+    assert!(code.contains("Option<Box<Money>>") && !code.contains("View<'a> {"), "{code}");
+    folder.write("dunlin.toml", "[generate.rust]\nnope = 1\n");
+    let bad = generate(&folder, &[]);
+    assert!(bad.code == 1 && bad.stderr.contains("dunlin.toml: generate.rust"), "{}", bad.stderr);
 }

@@ -28,133 +28,26 @@ mod enumeration;
 mod message;
 mod model;
 mod names;
+mod options;
+mod well_known;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
+use dunlin_protobuf::descriptor::{DescriptorMessage, FileDescriptorProto, FileDescriptorSet};
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::{EnumView, FieldView, FileView, MessageView};
 use dunlin_protobuf::table::{Kind, Shape};
 
 pub use code::Code;
-use code::literal;
+use code::{byte_literal, literal};
 use model::{Flavor, Model};
-
-/// What to generate, and how.
-pub struct Options {
-    pub(crate) runtime: String,
-    pub(crate) views: bool,
-    pub(crate) no_std: bool,
-    extern_paths: Vec<(String, String)>,
-    attributes: Vec<(String, String)>,
-    hash_maps: Vec<String>,
-    services: Option<Box<dyn ServiceGenerator>>,
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("runtime", &self.runtime)
-            .field("views", &self.views)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            runtime: "::dunlin::protobuf".into(),
-            views: true,
-            no_std: false,
-            extern_paths: Vec::new(),
-            attributes: Vec::new(),
-            hash_maps: Vec::new(),
-            services: None,
-        }
-    }
-}
+pub use options::{Form, OPTIONS, OptionError, OptionInfo, Options, Scope};
 
 /// Writes what a service becomes; the hook for generators of RPC code.
 pub trait ServiceGenerator {
     /// Writes the code of the service at `index` of `file`, into the module of its package.
     fn service(&self, file: &FileView<'_>, index: usize, code: &mut Code);
-}
-
-impl Options {
-    /// The path of the runtime crate; `::dunlin::protobuf` by default.
-    pub fn runtime(mut self, path: impl Into<String>) -> Self {
-        self.runtime = path.into();
-        self
-    }
-
-    /// See [`Options::runtime`].
-    pub fn runtime_path(&self) -> &str {
-        &self.runtime
-    }
-
-    /// Whether messages get views that borrow; true by default.
-    pub fn views(mut self, views: bool) -> Self {
-        self.views = views;
-        self
-    }
-
-    /// Generates code for crates that are `no_std`: `Box`, `String` and `Vec` by their paths in `alloc`.
-    pub fn no_std(mut self) -> Self {
-        self.no_std = true;
-        self
-    }
-
-    /// Types below `proto_path` (a package or a type, with a leading dot) are found below
-    /// `rust_path` instead of being generated.
-    pub fn extern_path(mut self, proto_path: impl Into<String>, rust_path: impl Into<String>) -> Self {
-        self.extern_paths.push((proto_path.into(), rust_path.into()));
-        self
-    }
-
-    /// An attribute for the types, fields and enums at or below `path` (with a leading dot; `.` is
-    /// everything).
-    pub fn attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
-        self.attributes.push((path.into(), attribute.into()));
-        self
-    }
-
-    /// The map fields at or below `path` are `HashMap` instead of `BTreeMap`.
-    pub fn hash_map(mut self, path: impl Into<String>) -> Self {
-        self.hash_maps.push(path.into());
-        self
-    }
-
-    /// What writes the services; without it they are left out.
-    pub fn services(mut self, generator: impl ServiceGenerator + 'static) -> Self {
-        self.services = Some(Box::new(generator));
-        self
-    }
-
-    pub(crate) fn extern_path_of(&self, full_name: &str) -> Option<(&str, &str)> {
-        let own = self.extern_paths.iter().filter(|(path, _)| is_below(path, full_name));
-        let longest = own.max_by_key(|(path, _)| path.len());
-        longest.map(|(path, rust)| (path.as_str(), rust.as_str()))
-    }
-
-    pub(crate) fn attributes<'o>(&'o self, full_name: &str) -> impl Iterator<Item = &'o str> {
-        let full_name = full_name.to_owned();
-        self.attributes
-            .iter()
-            .filter(move |(path, _)| is_below(path, &full_name))
-            .map(|(_, text)| text.as_str())
-    }
-
-    pub(crate) fn is_hash_map(&self, full_name: &str) -> bool {
-        self.hash_maps.iter().any(|path| is_below(path, full_name))
-    }
-}
-
-/// True if `full_name` is `path`, or something inside it.
-fn is_below(path: &str, full_name: &str) -> bool {
-    let path = path.trim_start_matches('.');
-    path.is_empty()
-        || full_name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// A file of source.
@@ -172,13 +65,13 @@ pub struct GeneratedFile {
 /// The pool must have been made from a descriptor set; comments become documentation if that has
 /// source info.
 pub fn generate(pool: &Arc<DynamicPool>, paths: &[String], options: &Options) -> Vec<GeneratedFile> {
-    let model = Model::new(pool, options);
+    let rules = options.rules.clone().after(options::schema::rules(pool));
+    let model = Model::new(pool, &rules);
     let mut packages: BTreeMap<String, Vec<FileView<'_>>> = BTreeMap::new();
     for path in paths {
         if let Some(id) = pool.descriptors().file_by_path(path) {
             let file = pool.descriptors().file(id);
-            // All of it is elsewhere.
-            if options.extern_path_of(file.package()).is_some() {
+            if !rules.wants_file(path) || model.is_file_outside(&file) {
                 continue;
             }
             packages.entry(file.package().to_owned()).or_default().push(file);
@@ -197,13 +90,19 @@ pub fn generate(pool: &Arc<DynamicPool>, paths: &[String], options: &Options) ->
         taken.push(name.to_lowercase());
         let name = format!("{name}.rs");
         tree.push((model.package_module(package), name.clone()));
-        files.push(GeneratedFile { name, content: package_file(&model, package, views) });
+        files.push(GeneratedFile { name, content: package_file(&model, package, views, options) });
     }
-    files.push(GeneratedFile { name: "mod.rs".into(), content: module_tree(tree) });
+    let mut content = module_tree(tree);
+    if rules.flag("embed_descriptors", "") == Some(true) {
+        let name = descriptors_name(&taken);
+        content += &format!("\ninclude!({});\n", literal(&name));
+        files.push(GeneratedFile { name, content: descriptors(pool, paths) });
+    }
+    files.push(GeneratedFile { name: "mod.rs".into(), content });
     files
 }
 
-fn package_file(model: &Model<'_>, package: &str, files: &[FileView<'_>]) -> String {
+fn package_file(model: &Model<'_>, package: &str, files: &[FileView<'_>], options: &Options) -> String {
     let mut code = Code::default();
     let paths: Vec<_> = files.iter().map(FileView::path).collect();
     code.line(format!("// Generated by dunlin from {}.", paths.join(", ")));
@@ -215,7 +114,7 @@ fn package_file(model: &Model<'_>, package: &str, files: &[FileView<'_>]) -> Str
         contents(model, messages, enums, &mut register, &mut code);
         let extensions = file.fields().filter(|f| f.is_extension() && f.extension_scope().is_none());
         extension_constants(model, extensions.collect(), module, &mut constants, &mut register, &mut code);
-        if let Some(generator) = &model.options.services {
+        if let Some(generator) = &options.services {
             let count = file.proto().map_or(0, |proto| proto.service.len());
             for index in 0..count {
                 generator.service(file, index, &mut code);
@@ -224,7 +123,7 @@ fn package_file(model: &Model<'_>, package: &str, files: &[FileView<'_>]) -> Str
     }
     code.gap();
     code.line("/// Adds the messages and extensions of this package to a registry.");
-    let runtime = &model.options.runtime;
+    let runtime = model.options.runtime();
     let unused = if register.is_empty() { "_" } else { "registry" };
     code.block(format!("pub fn register({unused}: &mut {runtime}::Registry) {{"), "}", |code| {
         register.iter().for_each(|line| code.line(line));
@@ -269,7 +168,9 @@ fn contents<'p>(
         }
         let built = model.message(view);
         message::message(model, &built, code);
-        register.push(format!("registry.add_message::<{}>();", from_package(model, view)));
+        if model.has_reflection(&view) {
+            register.push(format!("registry.add_message::<{}>();", from_package(model, view)));
+        }
         let nested: Vec<_> = view.declared_messages().collect();
         let enums: Vec<_> = view.declared_enums().collect();
         let extensions: Vec<_> = view.declared_extensions().collect();
@@ -313,12 +214,12 @@ fn extension_constants(
         let value = model.value_type(&view, kind, Flavor::Owned, module);
         let value = match table.cardinality() {
             Shape::Repeated | Shape::Packed if kind == Kind::Enum => {
-                format!("{}::slot::EnumValues<{value}>", model.options.runtime)
+                format!("{}::slot::EnumValues<{value}>", model.options.runtime())
             }
             Shape::Repeated | Shape::Packed => format!("{}<{value}>", model.std("Vec", module)),
             _ => value,
         };
-        let runtime = &model.options.runtime;
+        let runtime = model.options.runtime();
         let name = model.constant_name(names::constant(view.name()), module, taken);
         let extended = model.message_path(of.id(), Flavor::Owned, module);
         code.gap();
@@ -338,6 +239,74 @@ fn extension_constants(
         let path: String = module[package..].iter().map(|m| format!("{m}::")).collect();
         register.push(format!("registry.add_extension({}, {path}{name}.field());", literal(&of.full_name())));
     }
+}
+
+/// What the users of generated types have to know of them, as `NAME=ARGUMENT` of options: that these
+/// files are in the module at `rust_path`, and what the options changed about their types.
+pub fn published_options(
+    pool: &Arc<DynamicPool>,
+    paths: &[String],
+    options: &Options,
+    rust_path: &str,
+) -> Vec<String> {
+    let rules = &options.rules.clone().after(options::schema::rules(pool));
+    let model = Model::new(pool, rules);
+    let mut out = Vec::new();
+    for path in paths {
+        let Some(id) = pool.descriptors().file_by_path(path) else { continue };
+        let file = pool.descriptors().file(id);
+        if !rules.wants_file(path) || model.is_file_outside(&file) {
+            continue;
+        }
+        out.push(format!("extern_file={path}={rust_path}"));
+        for message in file.messages().filter(|m| !m.is_map_entry()) {
+            let full_name = message.full_name();
+            out.extend(rules.flag("views", &full_name).map(|on| format!("views=.{full_name}={on}")));
+        }
+        for e in file.enums() {
+            let full_name = e.full_name();
+            let is_stripped = rules.flag("strip_enum_prefix", &full_name) == Some(true);
+            out.push(format!("strip_enum_prefix=.{full_name}={is_stripped}"));
+        }
+    }
+    out
+}
+
+/// A name for the file of descriptors that no package has.
+fn descriptors_name(taken: &[String]) -> String {
+    let mut name = "descriptors".to_owned();
+    while taken.contains(&name) {
+        name.push('_');
+    }
+    name + ".rs"
+}
+
+/// The descriptors of these files and all that they import, as a constant.
+fn descriptors(pool: &DynamicPool, paths: &[String]) -> String {
+    let pool = pool.descriptors();
+    let mut wanted: Vec<_> = paths.iter().filter_map(|path| pool.file_by_path(path)).collect();
+    let mut at = 0;
+    while let Some(&id) = wanted.get(at) {
+        for (import, _) in pool.file(id).imports() {
+            if !wanted.contains(&import) {
+                wanted.push(import);
+            }
+        }
+        at += 1;
+    }
+    // In the order of the pool, in which imports come first.
+    let files = pool.files().filter(|file| wanted.contains(&file.id()));
+    let mut set = FileDescriptorSet::default();
+    for proto in files.filter_map(|file| file.proto()) {
+        set.file.push(FileDescriptorProto { source_code_info: None, ..proto.clone() });
+    }
+    let bytes = byte_literal(&set.encode_to_vec());
+    format!(
+        "/// The descriptors of these schemas and of all that they import: an encoded\n\
+         /// `google.protobuf.FileDescriptorSet`.\n\
+         #[allow(dead_code)]\n\
+         pub const FILE_DESCRIPTOR_SET: &[u8] = {bytes};\n"
+    )
 }
 
 /// The tree of modules, each of which includes the file of its package.

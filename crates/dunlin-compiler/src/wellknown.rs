@@ -12,6 +12,7 @@ macro_rules! files {
 }
 
 files! {
+    "dunlin/options.proto",
     "google/protobuf/any.proto",
     "google/protobuf/api.proto",
     "google/protobuf/c_sharp_features.proto",

@@ -1,5 +1,8 @@
 //! What generated code uses, under short names.
 
+#[cfg(feature = "serde")]
+pub mod serde;
+
 pub use alloc::borrow::Cow;
 pub use alloc::vec::Vec;
 pub use core::default::Default;
@@ -11,7 +14,7 @@ pub use crate::encode::*;
 pub use crate::extension::Extension;
 pub use crate::message::{Fields, Message, Reflect, View};
 pub use crate::registry::Registry;
-pub use crate::slot::{Enumeration, Slot, SlotRef};
+pub use crate::slot::{Enumeration, Slot, SlotRef, Wrapped};
 pub use crate::table::{
     DefaultValue, EnumTable, EnumValue, FieldTable, Kind, MessageTable, Shape, TableRef, WireEntry,
     wire_entries,
@@ -31,4 +34,24 @@ macro_rules! select {
             _ => unreachable!("the member was just selected"),
         }
     }};
+}
+
+/// Tells what is missing.
+#[cfg(not(feature = "serde"))]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! serde_message {
+    ($name:ty) => {
+        compile_error!("the generator's option `serde` needs the feature `serde` of the runtime crate");
+    };
+}
+
+/// Tells what is missing.
+#[cfg(not(feature = "serde"))]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! serde_enumeration {
+    ($name:ty) => {
+        $crate::serde_message!($name);
+    };
 }

@@ -52,6 +52,12 @@ pub trait Fields<'a>: Reflect {
     /// Fields that the type does not know, and extensions.
     fn unknown_fields_mut(&mut self) -> &mut UnknownFields;
 
+    /// As [`Fields::unknown_fields_mut`]; `None` for a message that has no place for any.
+    #[doc(hidden)]
+    fn try_unknown_fields_mut(&mut self) -> Option<&mut UnknownFields> {
+        Some(self.unknown_fields_mut())
+    }
+
     /// Merges fields from `buf`, starting at `pos`, until its end or the end of `group` (0: none);
     /// gives the position after that.
     #[doc(hidden)]
@@ -124,6 +130,10 @@ impl<'a, M: Fields<'a>> Fields<'a> for Box<M> {
 
     fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
         (**self).unknown_fields_mut()
+    }
+
+    fn try_unknown_fields_mut(&mut self) -> Option<&mut UnknownFields> {
+        (**self).try_unknown_fields_mut()
     }
 
     #[inline]

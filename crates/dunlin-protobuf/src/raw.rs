@@ -1,15 +1,19 @@
-//! All unsafe code of this crate: text that is known to be ASCII, and writing behind the end of a
-//! buffer without clearing it first.
+//! All unsafe code of this crate: text that is known to be ASCII, writing behind the end of a buffer
+//! without clearing it first, and scalars lent as the messages that wrap them.
 //!
-//! Both are on the path of every string and every encoded byte. Checking text with the standard
+//! The first two are on the path of every string and every encoded byte. Checking text with the standard
 //! library alone makes decoding of strings 1.3 times slower, clearing the buffer makes encoding of
 //! large `bytes` fields 1.7 times slower (`bench/codec`, strings and media).
 #![allow(unsafe_code)]
+
+mod transparent;
 
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
 use bytes::BytesMut;
+
+pub(crate) use transparent::Wrapper;
 
 /// The text that `bytes` are, if they are UTF-8.
 #[inline(always)]

@@ -161,7 +161,9 @@ pub fn clear_all(message: &mut dyn Fields<'_>) {
     for index in 0..message.table().fields().len() {
         clear(message, index);
     }
-    *message.unknown_fields_mut() = crate::UnknownFields::default();
+    if let Some(unknown) = message.try_unknown_fields_mut() {
+        *unknown = crate::UnknownFields::default();
+    }
 }
 
 /// True if the field would be written: set where there is presence, else not zero or empty.
@@ -237,7 +239,9 @@ fn copy_fields<'a>(from: &(impl Reflect + ?Sized), to: &mut (impl Fields<'a> + ?
             copy_slot(value, to.slot(index));
         }
     }
-    to.unknown_fields_mut().extend_from_wire(from.unknown_fields().as_bytes());
+    if let Some(unknown) = to.try_unknown_fields_mut() {
+        unknown.extend_from_wire(from.unknown_fields().as_bytes());
+    }
 }
 
 /// Sets a field to a value that another message lends; lists are appended to.

@@ -4,6 +4,8 @@
 //! Generated code hands out its struct members, a dynamic message its storage. The decoder, JSON,
 //! text format and reflection are written once over slots.
 
+mod wrapper;
+
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,6 +14,8 @@ use bytes::Bytes;
 
 use crate::message::{Fields, Reflect};
 use crate::table::EnumTable;
+
+pub use wrapper::{Scalar, Wrapped};
 
 /// One field, lent for writing.
 ///

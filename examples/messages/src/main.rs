@@ -3,8 +3,8 @@
 
 include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 
-use dunlin_protobuf::wkt::Timestamp;
-use dunlin_protobuf::{Message, View, json, text};
+use dunlin::protobuf::wkt::Timestamp;
+use dunlin::protobuf::{Message, View, json, text};
 use shop::v1::order::{Line, Payment};
 use shop::v1::{Order, OrderView, Status};
 

@@ -6,6 +6,7 @@ mod rust_plugin;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
+use dunlin_codegen::rust::Options;
 use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::plugin::CodeGeneratorRequest;
 
@@ -37,7 +38,7 @@ fn run() -> Result<(), String> {
         .map_err(|error| format!("cannot read the request: {error}"))?;
     let request = CodeGeneratorRequest::decode(&bytes)
         .map_err(|error| format!("the request cannot be decoded: {error}"))?;
-    let response = rust_plugin::respond(request).encode_to_vec();
+    let response = rust_plugin::respond(request, Options::default()).encode_to_vec();
     let mut out = std::io::stdout().lock();
     out.write_all(&response).and_then(|()| out.flush()).map_err(|error| format!("cannot answer: {error}"))
 }

@@ -202,12 +202,10 @@ impl<'s> Reader<'s> {
 
     fn v1(&self, root: &Mapping<'s, '_>) -> Result<Template, String> {
         root.known(&[&["version", "managed", "plugins", "types"]])?;
-        if let Some(yaml) = root.get("managed") {
-            let managed = self.mapping(yaml, "managed")?;
-            if managed.flag("enabled")? {
-                return managed.fail("managed mode is supported in version v2 of this file only");
-            }
-        }
+        let managed = match root.get("managed") {
+            Some(yaml) => managed_v1(&self.mapping(yaml, "managed")?)?,
+            None => Managed::default(),
+        };
         let mut types = Vec::new();
         if let Some(yaml) = root.get("types") {
             types = self.mapping(yaml, "types")?.texts("include")?;
@@ -217,7 +215,7 @@ impl<'s> Reader<'s> {
             return root.fail("`plugins` is empty");
         }
         plugins.iter_mut().for_each(|plugin| plugin.types.clone_from(&types));
-        Ok(Template { plugins, ..Default::default() })
+        Ok(Template { managed, plugins, ..Default::default() })
     }
 }
 
@@ -355,4 +353,118 @@ fn managed(managed: &Mapping<'_, '_>) -> Result<Managed, String> {
         disable: managed.list("disable")?.iter().map(disable).collect::<Result<_, String>>()?,
         overrides: managed.list("override")?.iter().map(set).collect::<Result<_, String>>()?,
     })
+}
+
+/// Options of managed mode in version 1 that hold for all files, or with `default`, for all but some.
+const MANAGED_V1: [&str; 9] = [
+    "cc_enable_arenas",
+    "java_multiple_files",
+    "java_string_check_utf8",
+    "java_package_prefix",
+    "csharp_namespace",
+    "go_package_prefix",
+    "objc_class_prefix",
+    "optimize_for",
+    "ruby_package",
+];
+
+/// Managed mode of version 1: an entry for each option, and `override` with values by option and file.
+fn managed_v1(managed: &Mapping<'_, '_>) -> Result<Managed, String> {
+    managed.known(&[&["enabled", "override"], &MANAGED_V1])?;
+    let reader = Reader { shown: managed.shown };
+    let mut overrides = Vec::new();
+    let mut disable = Vec::new();
+    let mut add = |at: &Mapping<'_, '_>, new: Override| {
+        new.check().or_else(|message| at.fail(message))?;
+        overrides.push(new);
+        Ok::<_, String>(())
+    };
+    for option in MANAGED_V1 {
+        let Some(yaml) = managed.get(option) else { continue };
+        let rule = |value: String, has_module| Override {
+            option: option.to_owned(),
+            value,
+            has_module,
+            ..Default::default()
+        };
+        if yaml.as_mapping().is_none() {
+            add(managed, rule(managed.required(option)?, false))?;
+            continue;
+        }
+        let rules = reader.mapping(yaml, &format!("managed.{option}"))?;
+        rules.known(&[&["default", "except", "override"]])?;
+        if let Some(value) = rules.text("default")? {
+            add(&rules, rule(value, false))?;
+        }
+        if !rules.texts("except")?.is_empty() {
+            disable.push(Disable {
+                file_option: Some(option.to_owned()),
+                has_module: true,
+                ..Default::default()
+            });
+        }
+        for (_, value) in by_name(&rules)? {
+            add(&rules, rule(value, true))?;
+        }
+    }
+    if let Some(yaml) = managed.get("override") {
+        let options = reader.mapping(yaml, "managed.override")?;
+        for (key, _) in yaml.as_mapping().into_iter().flatten() {
+            let name = key.as_str().unwrap_or("?");
+            let Some(files) = options.get(name) else { continue };
+            let files = reader.mapping(files, &format!("managed.override.{name}"))?;
+            for (file, value) in entries(&files)? {
+                let option = name.to_lowercase();
+                add(&files, Override { option, value, path: Some(file), ..Default::default() })?;
+            }
+        }
+    }
+    Ok(Managed { enabled: managed.flag("enabled")?, disable, overrides })
+}
+
+/// The entries of `override`, by the name of a module.
+fn by_name(rules: &Mapping<'_, '_>) -> Result<Vec<(String, String)>, String> {
+    let reader = Reader { shown: rules.shown };
+    match rules.get("override") {
+        Some(yaml) => entries(&reader.mapping(yaml, &format!("{}.override", rules.at))?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Keys and texts.
+fn entries(mapping: &Mapping<'_, '_>) -> Result<Vec<(String, String)>, String> {
+    let keys = mapping.yaml.as_mapping().into_iter().flat_map(|mapping| mapping.keys());
+    let keys: Vec<_> = keys.filter_map(|key| key.as_str()).collect();
+    keys.into_iter().map(|key| Ok((key.to_owned(), mapping.required(key)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn managed_mode_of_version_1_gives_the_rules_of_version_2() {
+        let text = "version: v1\nplugins: [{name: go, out: gen}]\nmanaged:\n  enabled: true\n  \
+                    java_multiple_files: false\n  go_package_prefix:\n    default: example.com/gen\n    \
+                    except: [buf.build/a/b]\n    override: {buf.build/c/d: x}\n  override:\n    \
+                    JAVA_PACKAGE: {a.proto: org.a}\n";
+        let managed = parse("buf.gen.yaml", text).unwrap().managed;
+        let rules: Vec<_> = managed
+            .overrides
+            .iter()
+            .map(|rule| (rule.option.as_str(), rule.value.as_str(), rule.path.as_deref(), rule.has_module))
+            .collect();
+        assert!(managed.enabled && managed.disable.len() == 1 && managed.disable[0].has_module);
+        assert_eq!(
+            rules,
+            [
+                ("java_multiple_files", "false", None, false),
+                ("go_package_prefix", "example.com/gen", None, false),
+                ("go_package_prefix", "x", None, true),
+                ("java_package", "org.a", Some("a.proto"), false),
+            ]
+        );
+        let bad = text.replace("JAVA_PACKAGE", "NOPE");
+        assert!(parse("buf.gen.yaml", &bad).unwrap_err().contains("unknown option `nope`"));
+    }
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use dunlin_codegen::output::Output;
 use dunlin_codegen::plugin;
+use dunlin_codegen::rust::Options;
 use dunlin_compiler::{Compilation, CompiledFile, DescriptorOptions};
 use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::{DescriptorProto, Edition, FileDescriptorProto, FileDescriptorSet};
@@ -65,7 +66,7 @@ fn run_plugin(
         && !arguments.plugins.contains_key(plugin)
         && !arguments.prefixes.contains_key(&generator.name)
     {
-        return take(rust_plugin::respond(request), compilation, plugin, output);
+        return take(rust_plugin::respond(request, Options::default()), compilation, plugin, output);
     }
     let program = arguments.plugins.get(plugin).cloned().unwrap_or_else(|| plugin.to_owned());
     let mut command = match arguments.prefixes.get(&generator.name) {

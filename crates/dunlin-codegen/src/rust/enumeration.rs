@@ -5,19 +5,40 @@ use dunlin_protobuf::pool::{EnumView, FieldKind, FieldView};
 use super::code::{Code, literal};
 use super::comments;
 use super::model::Model;
-use super::names::{constant, unique};
+use super::names::{constant, snake_case, unique};
 
 /// The names of the constants, in the order of declaration.
-fn constants(e: &EnumView<'_>) -> Vec<String> {
+fn constants(model: &Model<'_>, e: &EnumView<'_>) -> Vec<String> {
     let mut taken = Vec::new();
-    e.values().map(|value| unique(constant(value.name()), &mut taken)).collect()
+    if model.is_of_runtime(model.enum_place(e.id()))
+        || model.options.flag("strip_enum_prefix", &e.full_name()) != Some(true)
+    {
+        return e.values().map(|value| unique(constant(value.name()), &mut taken)).collect();
+    }
+    let prefix = format!("{}_", constant(&snake_case(e.name())));
+    let whole: Vec<_> = e.values().map(|value| constant(value.name())).collect();
+    let short: Vec<_> = whole.iter().map(|name| without_prefix(name, &prefix)).collect();
+    // What would be the same, or hide a whole name, keeps its own.
+    let is_free =
+        |name: &String| short.iter().filter(|other| *other == name).count() == 1 && !whole.contains(name);
+    let names = short.iter().zip(&whole).map(|(short, whole)| if is_free(short) { short } else { whole });
+    names.map(|name| unique(name.clone(), &mut taken)).collect()
+}
+
+/// The rest of a name, if it has the prefix, as a name of its own.
+fn without_prefix(name: &str, prefix: &str) -> String {
+    match name.strip_prefix(prefix).filter(|rest| !rest.trim_matches('_').is_empty()) {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => format!("_{rest}"),
+        Some(rest) => constant(rest),
+        None => name.to_owned(),
+    }
 }
 
 /// The constant of the first value with this number.
-pub(super) fn value_name(field: &FieldView<'_>, number: i32) -> String {
+pub(super) fn value_name(model: &Model<'_>, field: &FieldView<'_>, number: i32) -> String {
     let FieldKind::Enum(e) = field.kind() else { unreachable!("an enum field has an enum type") };
     let found = e.values().position(|value| value.number() == number);
-    found.and_then(|at| constants(&e).into_iter().nth(at)).unwrap_or_default()
+    found.and_then(|at| constants(model, &e).into_iter().nth(at)).unwrap_or_default()
 }
 
 /// Writes an enum: a newtype, so that unknown numbers of open enums survive and closed ones have
@@ -29,7 +50,7 @@ pub(super) fn enumeration(model: &Model<'_>, e: &EnumView<'_>, code: &mut Code) 
     code.gap();
     let lines = comments::lines(file.location(&e.path()));
     code.doc(lines.iter().map(String::as_str));
-    for attribute in model.options.attributes(&e.full_name()) {
+    for attribute in model.options.texts(&["type_attribute", "enum_attribute"], &e.full_name()) {
         code.line(attribute);
     }
     let options = e.proto().and_then(|p| p.options.as_deref());
@@ -41,7 +62,7 @@ pub(super) fn enumeration(model: &Model<'_>, e: &EnumView<'_>, code: &mut Code) 
     code.line(format!("#[derive(Clone, Copy, {default}PartialEq, Eq, PartialOrd, Ord, Hash)]"));
     code.line(format!("pub struct {name}({}i32);", if e.is_closed() { "" } else { "pub " }));
     code.gap();
-    let names = constants(e);
+    let names = constants(model, e);
     code.block(format!("impl {name} {{"), "}", |code| {
         for ((index, value), constant) in e.values().enumerate().zip(&names) {
             let mut path = e.path();
@@ -57,7 +78,7 @@ pub(super) fn enumeration(model: &Model<'_>, e: &EnumView<'_>, code: &mut Code) 
     });
     code.gap();
     code.block("const _: () = {", "};", |code| {
-        code.line(format!("use {}::generated::*;", model.options.runtime));
+        code.line(format!("use {}::generated::*;", model.options.runtime()));
         let count = names.len();
         code.block(format!("static VALUES: [EnumValue; {count}] = ["), "];", |code| {
             for value in e.values() {
@@ -74,6 +95,9 @@ pub(super) fn enumeration(model: &Model<'_>, e: &EnumView<'_>, code: &mut Code) 
         let openness = if closed { "closed" } else { "open" };
         let own = model.path(place, name, &place.modules);
         code.line(format!("enumeration!({own}, TABLE, {openness});"));
+        if model.options.flag("serde", &e.full_name()) == Some(true) {
+            code.line(format!("{}::serde_enumeration!({own});", model.options.runtime()));
+        }
         if !starts_at_zero {
             code.gap();
             code.block(format!("impl Default for {own} {{"), "}", |code| {

@@ -1,14 +1,19 @@
 //! What the schema's types are in Rust: paths, members, boxes.
 
-use std::collections::{BTreeSet, HashMap};
+mod layout;
+mod paths;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::{EnumId, EnumView, FieldKind, FieldView, FileView, MessageId, MessageView};
 use dunlin_protobuf::table::{Kind, Shape, TableRef};
 
-use super::Options;
 use super::names::{field, module, type_name, unique};
+use super::options::{Outside, Rules, schema};
+use super::well_known;
+use layout::{borrowing, boxes, sorted};
 
 /// Who owns strings, bytes and messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,23 +34,32 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Moves the place below the path that an option gives for it.
-    fn move_outside(&mut self, options: &Options, full_name: &str) {
-        let Some((prefix, path)) = options.extern_path_of(full_name) else { return };
-        let prefix = prefix.trim_start_matches('.');
+    /// Moves the place to where an option says that it is.
+    fn move_outside(&mut self, outside: Outside<'_>, full_name: &str, is_type: impl Fn(&str) -> bool) {
+        let (prefix, path) = match outside {
+            Outside::Root(path) => {
+                self.external = Some(path.to_owned());
+                return;
+            }
+            Outside::Below(prefix, path) => (prefix, path),
+        };
         self.external = Some(match path.rsplit_once("::") {
-            Some((module, name)) if prefix == full_name => {
+            Some((around, name)) if prefix == full_name => {
                 // The type is said by name: its view has the name beside it.
                 self.name = name.to_owned();
                 self.view = self.view.take().map(|_| format!("{name}View"));
                 self.modules.clear();
-                module.to_owned()
+                around.to_owned()
             }
-            _ => {
+            around_and_name => {
                 // What the path already stands for is not said again.
                 let skip = prefix.split('.').filter(|part| !part.is_empty()).count();
                 self.modules = self.modules.split_off(skip.min(self.modules.len()));
-                path.to_owned()
+                match around_and_name.filter(|_| is_type(prefix)) {
+                    // What is declared in a type is in the module named like it.
+                    Some((around, name)) => format!("{around}::{}", module(name)),
+                    None => path.to_owned(),
+                }
             }
         });
     }
@@ -61,11 +75,14 @@ pub(super) struct Field<'p> {
     pub(super) kind: Kind,
     pub(super) shape: Shape,
     pub(super) boxed: bool,
+    /// The scalar that stands in the place of the message that wraps it.
+    pub(super) wrapped: Option<Kind>,
 }
 
 /// A oneof of a message.
 #[derive(Clone, Debug)]
 pub(super) struct Oneof {
+    pub(super) in_schema: String,
     /// The member of the struct.
     pub(super) ident: String,
     /// The name of its enum in the message's module.
@@ -87,7 +104,7 @@ pub(super) struct Message<'p> {
 /// All types of a schema.
 pub(super) struct Model<'p> {
     pub(super) pool: &'p Arc<DynamicPool>,
-    pub(super) options: &'p Options,
+    pub(super) options: &'p Rules,
     messages: HashMap<MessageId, Place>,
     enums: HashMap<EnumId, Place>,
     boxed: HashMap<MessageId, Vec<bool>>,
@@ -103,17 +120,14 @@ pub(super) struct Model<'p> {
     taken_modules: HashMap<Vec<String>, Vec<String>>,
 }
 
-/// A message that is larger than this lies in a box where it is one field of another.
-const INLINE_SIZE: usize = 64;
-
 impl<'p> Model<'p> {
-    pub(super) fn new(pool: &'p Arc<DynamicPool>, options: &'p Options) -> Self {
+    pub(super) fn new(pool: &'p Arc<DynamicPool>, options: &'p Rules) -> Self {
         let mut model = Self {
             pool,
             options,
             messages: HashMap::new(),
             enums: HashMap::new(),
-            boxed: boxes(pool),
+            boxed: boxes(pool, options),
             packages: HashMap::new(),
             inner: HashMap::new(),
             oneofs: HashMap::new(),
@@ -139,32 +153,73 @@ impl<'p> Model<'p> {
                 model.enums.insert(e.id(), place);
             }
         }
-        let borrowing = borrowing(pool);
-        if options.views {
-            for message in
-                files().flat_map(|file| file.messages()).filter(|m| borrowing.contains_key(&m.id()))
-            {
-                if let Some(place) = model.messages.get_mut(&message.id()) {
-                    let taken = model.taken.entry(place.modules.clone()).or_default();
-                    place.view = Some(unique(format!("{}View", place.name), taken));
-                }
+        let borrowing = borrowing(pool, options);
+        for message in files().flat_map(|file| file.messages()).filter(|m| borrowing.contains(&m.id())) {
+            if let Some(place) = model.messages.get_mut(&message.id()) {
+                let taken = model.taken.entry(place.modules.clone()).or_default();
+                place.view = Some(unique(format!("{}View", place.name), taken));
             }
         }
         for message in files().flat_map(|file| file.messages()).filter(|m| !m.is_map_entry()) {
             model.name_oneofs(message, &borrowing);
         }
-        // Names inside another crate follow the same rules, below the path that leads there.
-        for file in files() {
+        model.move_outside();
+        model
+    }
+
+    /// Moves the types that are elsewhere. Their names follow the same rules, below the path that leads
+    /// there.
+    fn move_outside(&mut self) {
+        let own = well_known::Types::new(self.options);
+        let is_type = |name: &str| self.pool.descriptors().message(name).is_some();
+        for file in self.pool.descriptors().files() {
+            let outside = |name: &str, outermost: &str| {
+                let outside = self.options.outside(name, file.path());
+                outside.or_else(|| own.outside(outermost))
+            };
+            let parent_name = |mut message: MessageView<'p>| {
+                while let Some(parent) = message.parent() {
+                    message = parent;
+                }
+                message.full_name()
+            };
             for message in file.messages().filter(|m| !m.is_map_entry()) {
-                let place = model.messages.get_mut(&message.id()).expect("all messages have a place");
-                place.move_outside(options, &message.full_name());
+                let full_name = message.full_name();
+                if let Some(outside) = outside(&full_name, &parent_name(message)) {
+                    let place = self.messages.get_mut(&message.id()).expect("all messages have a place");
+                    place.move_outside(outside, &full_name, is_type);
+                }
             }
             for e in file.enums() {
-                let place = model.enums.get_mut(&e.id()).expect("all enums have a place");
-                place.move_outside(options, &e.full_name());
+                let full_name = e.full_name();
+                let outermost = e.parent().map_or_else(|| full_name.clone(), parent_name);
+                if let Some(outside) = outside(&full_name, &outermost) {
+                    let place = self.enums.get_mut(&e.id()).expect("all enums have a place");
+                    place.move_outside(outside, &full_name, is_type);
+                }
             }
         }
-        model
+    }
+
+    /// True if nothing of a file is generated here.
+    pub(super) fn is_file_outside(&self, file: &FileView<'p>) -> bool {
+        let is_elsewhere = self.options.outside(file.package(), file.path()).is_some();
+        if is_elsewhere || file.path() == schema::FILE {
+            return true;
+        }
+        let (messages, enums) = top_level(file);
+        let has_types = !messages.is_empty() || !enums.is_empty();
+        let has_others = file.fields().any(|field| field.is_extension())
+            || file.proto().is_some_and(|proto| !proto.service.is_empty());
+        has_types
+            && !has_others
+            && messages.iter().all(|m| self.is_external(self.message_place(m.id())))
+            && enums.iter().all(|e| self.is_external(self.enum_place(e.id())))
+    }
+
+    /// True if a message shows itself to what reads any message.
+    pub(super) fn has_reflection(&self, message: &MessageView<'p>) -> bool {
+        self.options.flag("reflection", &message.full_name()) != Some(false)
     }
 
     /// Gives a package, and those around it, a module each.
@@ -208,22 +263,23 @@ impl<'p> Model<'p> {
         Place { external: None, modules, name, view: None }
     }
 
-    fn name_oneofs(&mut self, message: MessageView<'p>, borrowing: &HashMap<MessageId, ()>) {
+    fn name_oneofs(&mut self, message: MessageView<'p>, borrowing: &HashSet<MessageId>) {
         let table = self.pool.message(&message.full_name()).expect("the pool has all its messages");
         let modules = self.scope(&message.file(), Some(message));
         let taken = self.taken.entry(modules).or_default();
+        let has_view = borrowing.contains(&message.id());
         let mut names = Vec::new();
         while let Some(name) = table.oneof_name(names.len() as u16) {
             let this = Shape::Oneof(names.len() as u16);
             let borrows = sorted(&message).iter().zip(table.fields()).any(|(field, entry)| {
                 entry.cardinality() == this
                     && match field.kind() {
-                        FieldKind::Message(m) => borrowing.contains_key(&m.id()),
+                        FieldKind::Message(m) => borrowing.contains(&m.id()),
                         _ => matches!(entry.kind(), Kind::String | Kind::Bytes),
                     }
             });
             let name = unique(type_name(name), taken);
-            let view = (borrows && self.options.views).then(|| unique(format!("{name}View"), taken));
+            let view = (borrows && has_view).then(|| unique(format!("{name}View"), taken));
             names.push((name, view));
         }
         self.oneofs.insert(message.id(), names);
@@ -249,107 +305,14 @@ impl<'p> Model<'p> {
         &self.enums[&id]
     }
 
+    /// True for a well-known type that the runtime has.
+    pub(super) fn is_of_runtime(&self, place: &Place) -> bool {
+        place.external.as_deref().is_some_and(|path| path == format!("{}::wkt", self.options.runtime()))
+    }
+
     /// True for a type that another crate has.
     pub(super) fn is_external(&self, place: &Place) -> bool {
         place.external.is_some()
-    }
-
-    /// The path of a type from a module.
-    pub(super) fn path(&self, place: &Place, name: &str, from: &[String]) -> String {
-        if let Some(external) = &place.external {
-            let modules: String = place.modules.iter().map(|m| format!("{m}::")).collect();
-            return format!("{external}::{modules}{name}");
-        }
-        let common = place.modules.iter().zip(from).take_while(|(a, b)| a == b).count();
-        let up = "super::".repeat(from.len() - common);
-        let down: String = place.modules[common..].iter().map(|m| format!("{m}::")).collect();
-        // A name of the runtime's would be found first in the blocks that use them all.
-        let own = if up.is_empty() && down.is_empty() { "self::" } else { "" };
-        let own = if RUNTIME_NAMES.contains(&name) { own } else { "" };
-        format!("{own}{up}{down}{name}")
-    }
-
-    /// The path of a message type from a module.
-    pub(super) fn message_path(&self, id: MessageId, flavor: Flavor, from: &[String]) -> String {
-        let place = self.message_place(id);
-        match (&place.view, flavor) {
-            (Some(view), Flavor::View) => format!("{}<'a>", self.path(place, view, from)),
-            _ => self.path(place, &place.name, from),
-        }
-    }
-
-    /// The type of one value of a field.
-    pub(super) fn value_type(
-        &self,
-        view: &FieldView<'p>,
-        kind: Kind,
-        flavor: Flavor,
-        from: &[String],
-    ) -> String {
-        let runtime = &self.options.runtime;
-        match kind {
-            Kind::Bool => "bool".into(),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "i32".into(),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "i64".into(),
-            Kind::Uint32 | Kind::Fixed32 => "u32".into(),
-            Kind::Uint64 | Kind::Fixed64 => "u64".into(),
-            Kind::Float => "f32".into(),
-            Kind::Double => "f64".into(),
-            Kind::String if flavor == Flavor::View => "&'a str".into(),
-            Kind::String => self.std("String", from),
-            Kind::Bytes if flavor == Flavor::View => "&'a [u8]".into(),
-            Kind::Bytes => format!("{runtime}::bytes::Bytes"),
-            Kind::Enum | Kind::Message | Kind::Group => match view.kind() {
-                FieldKind::Message(message) => self.message_path(message.id(), flavor, from),
-                FieldKind::Enum(e) => {
-                    let place = self.enum_place(e.id());
-                    self.path(place, &place.name, from)
-                }
-                _ => unreachable!("the pool linked every type"),
-            },
-        }
-    }
-
-    /// The type of a struct member.
-    pub(super) fn member_type(&self, field: &Field<'p>, flavor: Flavor, from: &[String]) -> String {
-        if field.shape == Shape::Map {
-            let (key, value) = entry(&field.view);
-            let key = self.value_type(&key, kind_of(&key), flavor, from);
-            let value = self.value_type(&value, kind_of(&value), flavor, from);
-            let runtime = &self.options.runtime;
-            return match flavor {
-                Flavor::Owned if self.options.is_hash_map(&field.view.full_name()) => {
-                    format!("::std::collections::HashMap<{key}, {value}>")
-                }
-                Flavor::Owned => format!("{runtime}::BTreeMap<{key}, {value}>"),
-                Flavor::View => format!("{runtime}::slot::MapView<{key}, {value}>"),
-            };
-        }
-        let value = self.value_type(&field.view, field.kind, flavor, from);
-        let value = if field.boxed { format!("{}<{value}>", self.std("Box", from)) } else { value };
-        match field.shape {
-            Shape::Repeated | Shape::Packed => format!("{}<{value}>", self.std("Vec", from)),
-            Shape::Explicit | Shape::Required => format!("{}<{value}>", self.std("Option", from)),
-            _ => value,
-        }
-    }
-
-    /// A name of the prelude, or its whole path where a type of the schema has the name.
-    pub(super) fn std(&self, name: &str, from: &[String]) -> String {
-        let is_taken = self.taken.get(from).is_some_and(|taken| taken.iter().any(|t| t == name));
-        match name {
-            "Box" | "Vec" | "String" if self.options.no_std => {
-                let module = name.to_ascii_lowercase();
-                let module = if module == "box" { "boxed" } else { &module };
-                format!("{}::alloc::{module}::{name}", self.options.runtime)
-            }
-            _ if !is_taken => name.into(),
-            "Option" => "::core::option::Option".into(),
-            "Default" => "::core::default::Default".into(),
-            "Box" => "::std::boxed::Box".into(),
-            "Vec" => "::std::vec::Vec".into(),
-            _ => "::std::string::String".into(),
-        }
     }
 
     /// A message with its members.
@@ -367,6 +330,7 @@ impl<'p> Model<'p> {
                 Shape::Oneof(oneof) => unique(type_name(view.name()), variants.entry(oneof).or_default()),
                 _ => unique(field(view.name()), &mut taken),
             };
+            let wrapped = self.wrapped(&view);
             fields.push(Field {
                 view,
                 index,
@@ -374,16 +338,33 @@ impl<'p> Model<'p> {
                 ident,
                 kind: entry.kind(),
                 shape: entry.cardinality(),
-                boxed: boxed.is_some_and(|boxed| boxed[index]),
+                boxed: wrapped.is_none() && boxed.is_some_and(|boxed| boxed[index]),
+                wrapped,
             });
         }
         let mut oneofs = Vec::new();
         for (index, (name, view)) in self.oneofs[&view.id()].iter().cloned().enumerate() {
             let in_schema = table.oneof_name(index as u16).expect("the names were made from the table");
-            oneofs.push(Oneof { ident: unique(field(in_schema), &mut taken), name, view });
+            let ident = unique(field(in_schema), &mut taken);
+            oneofs.push(Oneof { in_schema: in_schema.to_owned(), ident, name, view });
         }
         let unknown = unique("unknown_fields".into(), &mut taken);
         Message { view, table, fields, oneofs, unknown }
+    }
+
+    /// The kind of scalar in the wrapper of the runtime that a field holds, if it is to be that scalar.
+    fn wrapped(&self, view: &FieldView<'p>) -> Option<Kind> {
+        let FieldKind::Message(message) = view.kind() else { return None };
+        if view.is_repeated() || self.options.flag("wrappers", &view.full_name()) != Some(true) {
+            return None;
+        }
+        let full_name = message.full_name();
+        if self.options.outside(&full_name, message.file().path()).is_some()
+            || !self.options.has_runtime_types()
+        {
+            return None;
+        }
+        well_known::wrapped(&full_name)
     }
 
     /// The module of what is declared inside a message.
@@ -401,64 +382,6 @@ impl<'p> Model<'p> {
     }
 }
 
-/// What the blocks of implementations use without a path: `generated` of the runtime.
-const RUNTIME_NAMES: &[&str] = &[
-    "Bool",
-    "Bytes",
-    "Context",
-    "Cow",
-    "DecodeError",
-    "Default",
-    "DefaultValue",
-    "Double",
-    "EncodeOptions",
-    "Entries",
-    "Enum",
-    "EnumTable",
-    "EnumValue",
-    "Enumeration",
-    "Err",
-    "Extension",
-    "FieldTable",
-    "Fields",
-    "Fixed32",
-    "Fixed64",
-    "Float",
-    "Grp",
-    "Int32",
-    "Int64",
-    "Kind",
-    "Measure",
-    "Message",
-    "MessageTable",
-    "Msg",
-    "None",
-    "Ok",
-    "Option",
-    "Reflect",
-    "Registry",
-    "Result",
-    "Sfixed32",
-    "Sfixed64",
-    "Shape",
-    "Sint32",
-    "Sint64",
-    "Slot",
-    "SlotRef",
-    "Some",
-    "Str",
-    "TableRef",
-    "Uint32",
-    "Uint64",
-    "UnknownFields",
-    "Value",
-    "Vec",
-    "View",
-    "Walk",
-    "WireEntry",
-    "Writer",
-];
-
 /// Key and value of a map field.
 pub(super) fn entry<'p>(field: &FieldView<'p>) -> (FieldView<'p>, FieldView<'p>) {
     let FieldKind::Message(entry) = field.kind() else { unreachable!("a map field has an entry type") };
@@ -475,139 +398,6 @@ pub(super) fn kind_of(field: &FieldView<'_>) -> Kind {
         FieldKind::Scalar(ty) => Kind::from_type(ty),
         FieldKind::Unresolved => unreachable!("the pool linked every type"),
     }
-}
-
-/// The messages that have a string or bytes somewhere below.
-fn borrowing(pool: &DynamicPool) -> HashMap<MessageId, ()> {
-    let mut users: HashMap<MessageId, Vec<MessageId>> = HashMap::new();
-    let mut found = HashMap::new();
-    let mut queue = Vec::new();
-    for message in pool.descriptors().files().flat_map(|file| file.messages()) {
-        for field in message.fields() {
-            match field.kind() {
-                FieldKind::Message(child) => users.entry(child.id()).or_default().push(message.id()),
-                // Lists lie in memory of their own, which is no reason to borrow.
-                FieldKind::Scalar(_) if matches!(kind_of(&field), Kind::String | Kind::Bytes) => {
-                    queue.push(message.id());
-                }
-                _ => {}
-            }
-        }
-    }
-    while let Some(id) = queue.pop() {
-        if found.insert(id, ()).is_none() {
-            queue.extend(users.get(&id).into_iter().flatten());
-        }
-    }
-    found
-}
-
-/// Which fields, by position in the table, hold their message in a box: those on a cycle, and
-/// large ones.
-fn boxes(pool: &DynamicPool) -> HashMap<MessageId, Vec<bool>> {
-    let messages: Vec<MessageView<'_>> =
-        pool.descriptors().files().flat_map(|file| file.messages()).collect();
-    let position: HashMap<MessageId, usize> = messages.iter().enumerate().map(|(i, m)| (m.id(), i)).collect();
-    let singular: Vec<Vec<(usize, usize)>> = messages
-        .iter()
-        .map(|message| {
-            let fields = sorted(message).into_iter().enumerate();
-            fields
-                .filter_map(|(at, field)| match field.kind() {
-                    FieldKind::Message(child) if !field.is_repeated() => Some((at, position[&child.id()])),
-                    _ => None,
-                })
-                .collect()
-        })
-        .collect();
-    let (order, component) = components(&singular);
-    let mut sizes = vec![0usize; messages.len()];
-    let mut out: HashMap<MessageId, Vec<bool>> = HashMap::new();
-    // Children come before those that hold them.
-    for at in order {
-        let message = &messages[at];
-        let mut boxed = Vec::new();
-        let mut size = 8;
-        for (index, field) in sorted(message).iter().enumerate() {
-            let child = singular[at].iter().find(|(i, _)| *i == index).map(|(_, child)| *child);
-            let is_boxed = child.is_some_and(|c| component[c] == component[at] || sizes[c] > INLINE_SIZE);
-            boxed.push(is_boxed);
-            size += match child {
-                Some(_) if is_boxed => 8,
-                Some(child) => sizes[child] + 8,
-                None if field.is_repeated() => 24,
-                None => match kind_of(field) {
-                    Kind::String | Kind::Bytes => 32,
-                    _ => 8,
-                },
-            };
-        }
-        sizes[at] = size;
-        out.insert(message.id(), boxed);
-    }
-    out
-}
-
-fn sorted<'p>(message: &MessageView<'p>) -> Vec<FieldView<'p>> {
-    let mut fields: Vec<_> = message.fields().collect();
-    fields.sort_by_key(FieldView::number);
-    fields
-}
-
-/// Strongly connected components (Tarjan, without recursion): nodes in an order in which what they
-/// point to comes first, and the component of each.
-fn components(edges: &[Vec<(usize, usize)>]) -> (Vec<usize>, Vec<usize>) {
-    const NONE: usize = usize::MAX;
-    let count = edges.len();
-    let (mut index, mut low) = (vec![NONE; count], vec![0; count]);
-    let (mut component, mut on_stack) = (vec![NONE; count], vec![false; count]);
-    let (mut stack, mut order, mut next) = (Vec::new(), Vec::new(), 0);
-    for root in 0..count {
-        if index[root] != NONE {
-            continue;
-        }
-        let mut work = vec![(root, 0)];
-        while let Some((node, edge)) = work.pop() {
-            if edge == 0 {
-                index[node] = next;
-                low[node] = next;
-                next += 1;
-                stack.push(node);
-                on_stack[node] = true;
-            } else {
-                let (_, child) = edges[node][edge - 1];
-                low[node] = low[node].min(low[child]);
-            }
-            let mut edge = edge;
-            let mut descend = None;
-            while let Some(&(_, child)) = edges[node].get(edge) {
-                edge += 1;
-                if index[child] == NONE {
-                    descend = Some(child);
-                    break;
-                }
-                if on_stack[child] {
-                    low[node] = low[node].min(index[child]);
-                }
-            }
-            if let Some(child) = descend {
-                work.push((node, edge));
-                work.push((child, 0));
-                continue;
-            }
-            if low[node] == index[node] {
-                while let Some(member) = stack.pop() {
-                    on_stack[member] = false;
-                    component[member] = node;
-                    order.push(member);
-                    if member == node {
-                        break;
-                    }
-                }
-            }
-        }
-    }
-    (order, component)
 }
 
 /// All enums and messages of the file that are declared outside messages.

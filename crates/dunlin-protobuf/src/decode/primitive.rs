@@ -160,7 +160,7 @@ pub(crate) fn count_varints(run: &[u8]) -> usize {
     let mut count = rest.iter().filter(|&&byte| byte < 0x80).count();
     // Each byte of a word counts the ends in its column, up to 255 of them.
     for words in words.chunks(255) {
-        let columns: u64 = words.iter().map(|word| (ends(u64::from_le_bytes(*word)) >> 7)).sum();
+        let columns: u64 = words.iter().map(|word| ends(u64::from_le_bytes(*word)) >> 7).sum();
         let pairs = (columns & 0x00ff_00ff_00ff_00ff) + (columns >> 8 & 0x00ff_00ff_00ff_00ff);
         count += (pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as usize;
     }

@@ -345,7 +345,9 @@ fn prune(tree: &Tree, message: &mut dyn Fields<'_>) {
             Some(inner) => in_message(message.slot(index), |message| prune(inner, message)),
         }
     }
-    *message.unknown_fields_mut() = crate::UnknownFields::default();
+    if let Some(unknown) = message.try_unknown_fields_mut() {
+        *unknown = crate::UnknownFields::default();
+    }
 }
 
 fn in_message<'a>(slot: Slot<'_, 'a>, act: impl FnOnce(&mut dyn Fields<'a>)) {
