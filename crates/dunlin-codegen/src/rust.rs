@@ -125,6 +125,8 @@ fn package_file(model: &Model<'_>, package: &str, files: &[FileView<'_>], option
     code.line("/// Adds the messages and extensions of this package to a registry.");
     let runtime = model.options.runtime();
     let unused = if register.is_empty() { "_" } else { "registry" };
+    // Compiled only where it is called, and with it what it names.
+    code.line("#[inline]");
     code.block(format!("pub fn register({unused}: &mut {runtime}::Registry) {{"), "}", |code| {
         register.iter().for_each(|line| code.line(line));
     });

@@ -101,7 +101,7 @@ fn boxes_are_where_the_options_say() {
         large: Some(with::Large { a: "a".into(), ..Default::default() }),
         boxed: Some(Box::new(with::Large::default())),
         next: Some(Box::new(with::Boxes::default())),
-        choice: Some(with::boxes::Choice::Chosen(Box::new(with::Small::default()))),
+        choice: Some(with::boxes::Choice::Chosen(Box::default())),
         ..Default::default()
     };
     let bytes = boxes.encode_to_vec();

@@ -86,9 +86,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -105,11 +107,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -152,11 +156,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -243,9 +249,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -263,11 +271,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -312,11 +322,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -417,9 +429,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -437,11 +451,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -486,11 +502,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -603,9 +621,11 @@ pub mod code_generator_response {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -622,11 +642,13 @@ pub mod code_generator_response {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -669,11 +691,13 @@ pub mod code_generator_response {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }

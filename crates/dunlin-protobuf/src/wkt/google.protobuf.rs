@@ -54,9 +54,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -71,11 +73,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -114,11 +118,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -177,9 +183,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -193,11 +201,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -234,11 +244,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -347,9 +359,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -369,11 +383,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -422,11 +438,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -530,9 +548,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -555,11 +575,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -614,11 +636,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -779,9 +803,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -800,11 +826,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -851,11 +879,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -924,9 +954,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -942,11 +974,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -987,11 +1021,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1055,9 +1091,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -1072,11 +1110,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1115,11 +1155,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1213,9 +1255,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -1236,11 +1280,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1291,11 +1337,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1391,9 +1439,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -1414,11 +1464,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1469,11 +1521,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1537,9 +1591,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -1554,11 +1610,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1597,11 +1655,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1724,9 +1784,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -1740,11 +1802,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1781,11 +1845,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -1932,9 +1998,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -1961,11 +2029,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -2028,11 +2098,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -2154,9 +2226,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -2180,11 +2254,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -2241,11 +2317,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -2329,9 +2407,11 @@ pub mod descriptor_proto {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -2347,11 +2427,13 @@ pub mod descriptor_proto {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -2392,11 +2474,13 @@ pub mod descriptor_proto {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -2468,9 +2552,11 @@ pub mod descriptor_proto {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -2485,11 +2571,13 @@ pub mod descriptor_proto {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -2573,9 +2661,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -2592,11 +2682,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -2639,11 +2731,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -2769,9 +2863,11 @@ pub mod extension_range_options {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -2789,11 +2885,13 @@ pub mod extension_range_options {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -2838,11 +2936,13 @@ pub mod extension_range_options {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -3005,9 +3105,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -3031,11 +3133,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3092,11 +3196,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3253,9 +3359,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -3270,11 +3378,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3313,11 +3423,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3414,9 +3526,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -3435,11 +3549,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3486,11 +3602,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3564,9 +3682,11 @@ pub mod enum_descriptor_proto {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -3581,11 +3701,13 @@ pub mod enum_descriptor_proto {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -3668,9 +3790,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -3686,11 +3810,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3731,11 +3857,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3813,9 +3941,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -3831,11 +3961,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3876,11 +4008,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -3992,9 +4126,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -4013,11 +4149,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -4064,11 +4202,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -4328,9 +4468,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -4364,11 +4506,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -4445,11 +4589,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -4597,9 +4743,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -4619,11 +4767,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -4672,11 +4822,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -4850,9 +5002,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -4879,11 +5033,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -4946,11 +5102,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -5122,9 +5280,11 @@ pub mod field_options {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -5139,11 +5299,13 @@ pub mod field_options {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -5182,11 +5344,13 @@ pub mod field_options {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -5292,9 +5456,11 @@ pub mod field_options {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -5312,11 +5478,13 @@ pub mod field_options {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -5361,11 +5529,13 @@ pub mod field_options {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -5432,9 +5602,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -5449,11 +5621,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -5492,11 +5666,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -5595,9 +5771,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -5615,11 +5793,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -5664,11 +5844,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -5761,9 +5943,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -5781,11 +5965,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -5830,11 +6016,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -5912,9 +6100,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -5930,11 +6120,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -5975,11 +6167,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -6067,9 +6261,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -6086,11 +6282,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -6133,11 +6331,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -6282,9 +6482,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -6304,11 +6506,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -6357,11 +6561,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -6440,9 +6646,11 @@ pub mod uninterpreted_option {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -6457,11 +6665,13 @@ pub mod uninterpreted_option {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -6500,11 +6710,13 @@ pub mod uninterpreted_option {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -6641,9 +6853,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -6665,11 +6879,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -6865,9 +7081,11 @@ pub mod feature_set {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -6878,11 +7096,13 @@ pub mod feature_set {
             fn slot<'s>(&'s mut self, _: usize) -> Slot<'s, 'a> where 'a: 's {
                 unreachable!("the table has no more fields")
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -6959,9 +7179,11 @@ pub mod feature_set {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -6972,11 +7194,13 @@ pub mod feature_set {
             fn slot<'s>(&'s mut self, _: usize) -> Slot<'s, 'a> where 'a: 's {
                 unreachable!("the table has no more fields")
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -7076,9 +7300,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -7094,11 +7320,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -7172,9 +7400,11 @@ pub mod feature_set_defaults {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -7190,11 +7420,13 @@ pub mod feature_set_defaults {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -7255,9 +7487,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -7271,11 +7505,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -7312,11 +7548,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -7409,9 +7647,11 @@ pub mod source_code_info {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -7429,11 +7669,13 @@ pub mod source_code_info {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -7478,11 +7720,13 @@ pub mod source_code_info {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -7542,9 +7786,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -7558,11 +7804,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -7599,11 +7847,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -7706,9 +7956,11 @@ pub mod generated_code_info {
             fn unknown_fields(&self) -> &UnknownFields {
                 &self.unknown_fields
             }
+            #[inline]
             fn measure(&self, out: &mut Measure) {
                 walk(self, out);
             }
+            #[inline]
             fn write(&self, out: &mut Writer<'_, '_>) {
                 walk(self, out);
             }
@@ -7726,11 +7978,13 @@ pub mod generated_code_info {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -7775,11 +8029,13 @@ pub mod generated_code_info {
                     _ => unreachable!("the table has no more fields"),
                 }
             }
+            #[inline]
             fn clear_oneof(&mut self, _: usize) {
             }
             fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
                 &mut self.unknown_fields
             }
+            #[inline]
             fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
                 merge(self, &TABLE, buf, pos, group, cx)
             }
@@ -7863,9 +8119,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -7880,11 +8138,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -7934,9 +8194,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -7947,11 +8209,13 @@ const _: () = {
         fn slot<'s>(&'s mut self, _: usize) -> Slot<'s, 'a> where 'a: 's {
             unreachable!("the table has no more fields")
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8010,9 +8274,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8026,11 +8292,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8067,11 +8335,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8153,9 +8423,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8169,11 +8441,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8210,11 +8484,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8301,9 +8577,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8322,6 +8600,7 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, oneof: usize) {
             match oneof {
                 0 => self.kind = None,
@@ -8331,6 +8610,7 @@ const _: () = {
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8377,6 +8657,7 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, oneof: usize) {
             match oneof {
                 0 => self.kind = None,
@@ -8386,6 +8667,7 @@ const _: () = {
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8467,9 +8749,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8483,11 +8767,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8524,11 +8810,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8588,9 +8876,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8605,11 +8895,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8665,9 +8957,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8681,11 +8975,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8741,9 +9037,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8757,11 +9055,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8817,9 +9117,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8833,11 +9135,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8893,9 +9197,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8909,11 +9215,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -8969,9 +9277,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -8985,11 +9295,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -9045,9 +9357,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -9061,11 +9375,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -9121,9 +9437,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -9137,11 +9455,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -9200,9 +9520,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -9216,11 +9538,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -9257,11 +9581,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -9320,9 +9646,11 @@ const _: () = {
         fn unknown_fields(&self) -> &UnknownFields {
             &self.unknown_fields
         }
+        #[inline]
         fn measure(&self, out: &mut Measure) {
             walk(self, out);
         }
+        #[inline]
         fn write(&self, out: &mut Writer<'_, '_>) {
             walk(self, out);
         }
@@ -9336,11 +9664,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }
@@ -9377,11 +9707,13 @@ const _: () = {
                 _ => unreachable!("the table has no more fields"),
             }
         }
+        #[inline]
         fn clear_oneof(&mut self, _: usize) {
         }
         fn unknown_fields_mut(&mut self) -> &mut UnknownFields {
             &mut self.unknown_fields
         }
+        #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
             merge(self, &TABLE, buf, pos, group, cx)
         }

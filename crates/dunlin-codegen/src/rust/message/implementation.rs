@@ -61,7 +61,11 @@ pub(super) fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: F
             code.line(format!("&self.{}", message.unknown));
         });
         if flavor == Flavor::Owned {
+            // Compiled where they are used, as what is generic is: a crate of many messages costs its
+            // users only those that they use.
+            code.line("#[inline]");
             code.block("fn measure(&self, out: &mut Measure) {", "}", |code| code.line("walk(self, out);"));
+            code.line("#[inline]");
             code.block("fn write(&self, out: &mut Writer<'_, '_>) {", "}", |code| {
                 code.line("walk(self, out);")
             });
@@ -85,6 +89,7 @@ pub(super) fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: F
             });
         });
         let oneof = if message.oneofs.is_empty() { "_" } else { "oneof" };
+        code.line("#[inline]");
         code.block(format!("fn clear_oneof(&mut self, {oneof}: usize) {{"), "}", |code| {
             if message.oneofs.is_empty() {
                 return;
@@ -99,6 +104,7 @@ pub(super) fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: F
         code.block("fn unknown_fields_mut(&mut self) -> &mut UnknownFields {", "}", |code| {
             code.line(format!("&mut self.{}", message.unknown));
         });
+        code.line("#[inline]");
         code.block(
             "fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {",
             "}",
