@@ -118,7 +118,7 @@ pub fn merge<'a, M: Fields<'a>>(
         }
         let merged = merge_slot(message.slot(index), entry.kind, tag, buf, &mut pos, cx);
         if let Err(cause) = merged {
-            return Err(error::in_field(cause, pos, table, index));
+            other::not_stored(message, table, index, cause, pos)?;
         }
     }
     if group != 0 {
@@ -176,7 +176,9 @@ pub(crate) fn merge_slot<'a>(
 
         Slot::Enum(value) => {
             let number = varint(buf, pos)? as i32;
-            value.set(number);
+            if !value.set(number) {
+                return Err(Cause::UnknownNumber(number));
+            }
         }
         Slot::Enums(values) => other::read_enums(values, tag, buf, pos, cx)?,
         Slot::Present(message) => read_message(message, tag, buf, pos, cx)?,

@@ -16,6 +16,7 @@ pub(crate) use storage::Storage;
 pub use storage::{DynamicMap, MapKey};
 
 use crate::decode::{Context, merge};
+use crate::encode::walk_field;
 use crate::message::{Fields, Reflect};
 use crate::slot::{Part, Slot, SlotRef};
 use crate::table::{Shape, TableRef};
@@ -148,9 +149,13 @@ impl Reflect for DynamicMessage {
 
 impl DynamicMessage {
     fn walk(&self, out: &mut impl crate::encode::Walk) {
+        let fields = self.table.fields();
         for (index, storage) in &self.fields {
-            if let Some(field) = self.table.fields().get(*index as usize) {
-                crate::encode::walk_field(storage.slot_ref(), field, &self.table, out);
+            if let Some(field) = fields.get(*index as usize) {
+                match storage {
+                    Storage::Map(map) => map.walk(field.number(), out),
+                    storage => walk_field(storage.slot_ref(), field, &self.table, out),
+                }
             }
         }
         out.unknown(&self.unknown);

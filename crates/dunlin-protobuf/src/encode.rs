@@ -21,7 +21,7 @@ pub use writer::{Measure, Writer};
 use crate::UnknownFields;
 use crate::message::Reflect;
 use crate::raw;
-use crate::slot::{MapRef, SlotRef};
+use crate::slot::SlotRef;
 use crate::table::{FieldTable, TableRef};
 use crate::wire::write::{varint, varint_len};
 
@@ -33,14 +33,25 @@ pub trait Walk {
     /// A repeated field of numbers in one run.
     fn packed<K>(&mut self, number: u32, values: &[impl Value<K>]);
 
-    /// A map.
-    fn map<K, V>(&mut self, number: u32, entries: &impl Entries<K, V>);
+    /// Whether entries of maps go in the order of their keys.
+    fn is_sorted(&self) -> bool;
 
-    /// A map whose types are known only by the table of its entry.
-    fn map_slots(&mut self, number: u32, map: &dyn MapRef, entry: &TableRef);
+    /// An entry of a map: a message of a key and a value, which `walk` walks.
+    fn entry(&mut self, number: u32, walk: impl FnOnce(&mut Self));
 
     /// What the type does not know, as it came.
     fn unknown(&mut self, fields: &UnknownFields);
+
+    /// A map.
+    #[inline]
+    fn map<K, V>(&mut self, number: u32, entries: &impl Entries<K, V>) {
+        entries.each(self.is_sorted(), |key, value| {
+            self.entry(number, |out| {
+                out.member(1, key);
+                out.member(2, value);
+            });
+        });
+    }
 
     /// A field without presence: written unless it is zero or empty.
     #[inline(always)]

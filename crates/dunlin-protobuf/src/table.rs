@@ -311,7 +311,10 @@ pub(crate) const fn wire_entry(field: &FieldTable) -> WireEntry {
         _ => field.kind.wire_type(),
     };
     let closed = match field.child {
-        Child::Enum(table) => table.closed,
+        // A singular field refuses what it does not have; lending one of a oneof selects it.
+        Child::Enum(table) => {
+            table.closed && !matches!(field.shape, Shape::Implicit | Shape::Explicit | Shape::Required)
+        }
         // Looked up when a value arrives; a pool is known only then.
         Child::PoolEnum(_) => true,
         _ => false,

@@ -26,6 +26,8 @@ pub(crate) enum Cause {
     Limit(LimitError),
     /// An error of a nested message.
     Nested(DecodeError),
+    /// No fault: a number that is none of the closed enum's, which belongs to the unknown fields.
+    UnknownNumber(i32),
 }
 
 impl From<Fault> for Cause {
@@ -192,6 +194,7 @@ pub(crate) fn in_named(cause: Cause, pos: usize, table: &MessageTable, name: Opt
         Cause::Fault(fault) => DecodeError::new(fault, pos),
         Cause::Limit(error) => DecodeError::of_kind(DecodeErrorKind::Limit(error), pos),
         Cause::Nested(error) => error,
+        Cause::UnknownNumber(_) => unreachable!("who lends an enum keeps the number"),
     };
     error.within(table, name)
 }

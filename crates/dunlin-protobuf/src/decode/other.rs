@@ -63,6 +63,28 @@ pub(crate) fn merge_other<'a>(
     Ok(Next::Field(pos))
 }
 
+/// What could not be stored: a fault, or a number that a closed enum does not have.
+#[cold]
+pub(crate) fn not_stored<'a>(
+    message: &mut dyn Fields<'a>,
+    table: &MessageTable,
+    index: usize,
+    cause: Cause,
+    pos: usize,
+) -> Result<(), DecodeError> {
+    let Cause::UnknownNumber(number) = cause else { return Err(in_field(cause, pos, table, index)) };
+    keep_number(message, table.fields[index].number, number);
+    Ok(())
+}
+
+/// Keeps a number that a closed enum does not have.
+fn keep_number(message: &mut dyn Fields<'_>, field: u32, number: i32) {
+    let mut unknown = [0; 16];
+    let len = write::varint_to(&mut unknown, u64::from(field) << 3);
+    let len = len + write::varint_to(&mut unknown[len..], i64::from(number) as u64);
+    message.unknown_fields_mut().extend_from_wire(&unknown[..len]);
+}
+
 fn skip_value(tag: u32, buf: &[u8], pos: &mut usize, cx: &mut Context<'_>) -> Result<(), Cause> {
     skip(tag, buf, pos, cx.budget.depth).map_err(|fault| match fault {
         Fault::TooDeep => crate::LimitError::Depth { limit: cx.budget.limits.depth }.into(),
@@ -161,7 +183,13 @@ fn merge_entry<'a>(
                         set_enum(slot, number);
                     }
                 } else {
-                    merge_slot(slot, expected.kind, tag, buf, &mut pos, cx)?;
+                    match merge_slot(slot, expected.kind, tag, buf, &mut pos, cx) {
+                        Err(Cause::UnknownNumber(_)) => known = false,
+                        merged => {
+                            merged?;
+                            known |= index == 1;
+                        }
+                    }
                 }
             }
             // Unknown fields of an entry are dropped.
@@ -207,10 +235,7 @@ fn merge_enum<'a>(
         if is_known(field, of, raw as i32) {
             set_enum(message.slot(index), raw as i32);
         } else {
-            let mut unknown = [0; 16];
-            let len = write::varint_to(&mut unknown, u64::from(field.number) << 3);
-            let len = len + write::varint_to(&mut unknown[len..], raw as i32 as i64 as u64);
-            message.unknown_fields_mut().extend_from_wire(&unknown[..len]);
+            keep_number(message, field.number, raw as i32);
         }
     };
     if tag & 7 != 2 {
@@ -269,5 +294,8 @@ pub(crate) fn merge_value<'a>(
     pos: &mut usize,
     cx: &mut Context<'_>,
 ) -> Result<(), Cause> {
-    merge_slot(slot, kind, tag, buf, pos, cx)
+    match merge_slot(slot, kind, tag, buf, pos, cx) {
+        Err(Cause::UnknownNumber(_)) => Ok(()),
+        merged => merged,
+    }
 }

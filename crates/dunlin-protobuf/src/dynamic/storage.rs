@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::DynamicMessage;
+use crate::encode::{Walk, walk_field};
 use crate::message::{Fields, Reflect};
 use crate::slot::{
     EntrySlots, Fill, MapRef, MapSlot, MessageList, MessageListRef, MessageSlot, Part, Slot, SlotRef, Visit,
@@ -157,6 +158,7 @@ impl<'a> Part<'a> for Storage {
         }
     }
 
+    #[inline(always)]
     fn slot_ref(&self) -> SlotRef<'_> {
         match self {
             Self::Bool(value) => (*value).into(),
@@ -313,6 +315,7 @@ impl MapKey {
         }
     }
 
+    #[inline(always)]
     fn slot_ref(&self) -> SlotRef<'_> {
         match self {
             Self::Bool(value) => SlotRef::Bool(*value),
@@ -348,6 +351,17 @@ impl<'a> EntrySlots<'a> for Entry {
 }
 
 impl DynamicMap {
+    /// As walking over slots does, but entries are looked at where they are.
+    pub(super) fn walk(&self, number: u32, out: &mut impl Walk) {
+        let [key_field, value_field] = self.entry.fields() else { return };
+        for (key, value) in &self.entries {
+            out.entry(number, |out| {
+                walk_field(key.slot_ref(), key_field, &self.entry, out);
+                walk_field(value.slot_ref(), value_field, &self.entry, out);
+            });
+        }
+    }
+
     fn filled(&self, fill: Fill<'_, '_>) -> Option<Entry> {
         let [key, value] = self.entry.fields() else { return None };
         let mut entry = Entry { key: MapKey::new(key.kind), value: Storage::single(value, &self.entry) };

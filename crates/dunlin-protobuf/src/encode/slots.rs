@@ -6,7 +6,7 @@ use super::kinds::{
 };
 use super::{Measure, Walk, Writer};
 use crate::message::Reflect;
-use crate::slot::SlotRef;
+use crate::slot::{MapRef, SlotRef};
 use crate::table::{FieldTable, Kind, Shape, TableRef};
 
 pub(crate) fn measure_slots<M: Reflect + ?Sized>(message: &M, out: &mut Measure) {
@@ -25,15 +25,19 @@ fn walk<M: Reflect + ?Sized>(message: &M, out: &mut impl Walk) {
     out.unknown(message.unknown_fields());
 }
 
-/// Walks key and value of a map's entry.
-pub(crate) fn walk_entry(key: SlotRef<'_>, value: SlotRef<'_>, entry: &TableRef, out: &mut impl Walk) {
-    if let [key_field, value_field] = entry.fields() {
-        walk_field(key, key_field, entry, out);
-        walk_field(value, value_field, entry, out);
-    }
+fn walk_map(map: &dyn MapRef, number: u32, entry: &TableRef, out: &mut impl Walk) {
+    let [key_field, value_field] = entry.fields() else { return };
+    map.for_each(out.is_sorted(), &mut |key, value| {
+        out.entry(number, |out| {
+            walk_field(key, key_field, entry, out);
+            walk_field(value, value_field, entry, out);
+        });
+        true
+    });
 }
 
 /// Walks one field.
+#[inline(always)]
 pub(crate) fn walk_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, out: &mut impl Walk) {
     let (number, kind) = (field.number, field.kind);
     let implicit = field.shape == Shape::Implicit;
@@ -105,7 +109,7 @@ pub(crate) fn walk_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, 
         }
         SlotRef::Map(map) => {
             if let Some(entry) = field.message_table(of) {
-                out.map_slots(number, map, &entry);
+                walk_map(map, number, &entry, out);
             }
         }
     }

@@ -1,11 +1,8 @@
 use alloc::vec::Vec;
 
-use super::slots::walk_entry;
-use super::{Entries, Value, Walk};
+use super::{Value, Walk};
 use crate::UnknownFields;
 use crate::raw::Output;
-use crate::slot::MapRef;
-use crate::table::TableRef;
 use crate::wire::WireType;
 use crate::wire::write::{tag_len, varint_len};
 
@@ -90,24 +87,15 @@ impl Walk for Measure {
         }
     }
 
-    #[inline]
-    fn map<K, V>(&mut self, number: u32, entries: &impl Entries<K, V>) {
-        let sorted = self.deterministic;
-        entries.each(sorted, |key, value| {
-            self.add(tag_len(number));
-            self.nested(|out| {
-                out.member(1, key);
-                out.member(2, value);
-            });
-        });
+    #[inline(always)]
+    fn is_sorted(&self) -> bool {
+        self.deterministic
     }
 
-    fn map_slots(&mut self, number: u32, map: &dyn MapRef, entry: &TableRef) {
-        map.for_each(self.deterministic, &mut |key, value| {
-            self.add(tag_len(number));
-            self.nested(|out| walk_entry(key, value, entry, out));
-            true
-        });
+    #[inline(always)]
+    fn entry(&mut self, number: u32, walk: impl FnOnce(&mut Self)) {
+        self.add(tag_len(number));
+        self.nested(walk);
     }
 
     #[inline(always)]
@@ -226,25 +214,16 @@ impl Walk for Writer<'_, '_> {
         }
     }
 
-    #[inline]
-    fn map<K, V>(&mut self, number: u32, entries: &impl Entries<K, V>) {
-        let sorted = self.measure.deterministic;
-        entries.each(sorted, |key, value| {
-            let len = self.take_len();
-            self.len_field(number, len);
-            self.member(1, key);
-            self.member(2, value);
-        });
+    #[inline(always)]
+    fn is_sorted(&self) -> bool {
+        self.measure.deterministic
     }
 
-    fn map_slots(&mut self, number: u32, map: &dyn MapRef, entry: &TableRef) {
-        map.for_each(self.measure.deterministic, &mut |key, value| {
-            self.tag(number, WireType::Len);
-            let len = self.take_len();
-            self.varint(u64::from(len));
-            walk_entry(key, value, entry, self);
-            true
-        });
+    #[inline(always)]
+    fn entry(&mut self, number: u32, walk: impl FnOnce(&mut Self)) {
+        let len = self.take_len();
+        self.len_field(number, len);
+        walk(self);
     }
 
     #[inline(always)]
