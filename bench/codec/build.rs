@@ -22,8 +22,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     data.btree_map(["."]);
     prost(data, &roots, &out.join("data"))?;
     prost(prost_build::Config::new(), &roots, &out.join("prost"))?;
-    buffa(&roots, &out.join("buffa"))?;
-    upb(&roots, &out.join("upb"))?;
+    #[cfg(feature = "peers")]
+    {
+        buffa(&roots, &out.join("buffa"))?;
+        upb(&roots, &out.join("upb"))?;
+    }
     dunlin(&out.join("dunlin"))?;
 
     let status = Command::new(&protoc)
@@ -42,6 +45,7 @@ fn prost(mut config: prost_build::Config, roots: &[&Path], out: &Path) -> Result
     Ok(config.compile_protos(&FILES, roots)?)
 }
 
+#[cfg(feature = "peers")]
 fn buffa(roots: &[&Path], out: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(out)?;
     buffa_build::Config::new()
@@ -59,6 +63,7 @@ fn dunlin(out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(builder.options(|options| options.runtime("::dunlin_protobuf")).compile()?)
 }
 
+#[cfg(feature = "peers")]
 fn upb(roots: &[&Path], out: &Path) -> Result<(), Box<dyn Error>> {
     let mut codegen = protobuf_codegen::CodeGen::new();
     codegen.inputs(FILES).includes(roots.iter()).output_dir(out);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::case::Case;
 use crate::measure::{columns, rows};
-use crate::{PEERS, upb};
+use crate::{PEERS, UPB};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -22,7 +22,7 @@ pub fn print(cases: Vec<Case>) {
         print!("{:26}", row.name);
         for peer in PEERS {
             let cell = match row.cases.iter_mut().find(|case| case.peer == peer) {
-                Some(_) if peer == upb::PEER => "in C".to_owned(),
+                Some(_) if peer == UPB => "in C".to_owned(),
                 Some(case) => {
                     let (calls, bytes) = count(case);
                     format!("{calls}, {bytes}")

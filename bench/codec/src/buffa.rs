@@ -9,7 +9,7 @@ use ::serde::de::DeserializeOwned;
 use crate::case::Case;
 use crate::data::{Data, Input};
 
-pub const PEER: &str = "buffa";
+pub const PEER: &str = crate::BUFFA;
 
 #[allow(clippy::all, dead_code, unused_imports)]
 mod schema {

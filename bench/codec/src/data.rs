@@ -26,7 +26,7 @@ pub struct Data {
 impl Data {
     pub fn new() -> Self {
         Self {
-            item: Input::new("item", &item()),
+            item: Input::new("item", &card()),
             product: Input::new("product", &product(7, 2)),
             order: Input::new("order", &order()),
             numbers: Input::new("numbers", &numbers()),
@@ -91,7 +91,7 @@ fn product(index: usize, reviews: usize) -> Product {
     }
 }
 
-fn item() -> Product {
+fn card() -> Product {
     Product {
         id: "SKU-000000047514".into(),
         name: letters(5, 28),

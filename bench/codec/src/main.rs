@@ -7,13 +7,16 @@
 //! `run` beside this crate builds and starts it, and says how to call it.
 
 mod allocations;
+#[cfg(feature = "peers")]
 mod buffa;
 mod case;
 mod data;
 mod dunlin;
 mod measure;
 mod prost;
+#[cfg(feature = "peers")]
 mod serde;
+#[cfg(feature = "peers")]
 mod upb;
 
 use std::error::Error;
@@ -22,7 +25,9 @@ use case::Case;
 use data::Data;
 
 /// The peers in the order of the columns.
-const PEERS: [&str; 5] = [dunlin::PEER, prost::PEER, buffa::PEER, upb::PEER, serde::PEER];
+const PEERS: [&str; 5] = [dunlin::PEER, prost::PEER, BUFFA, UPB, "serde"];
+const BUFFA: &str = "buffa";
+const UPB: &str = "upb";
 
 enum Mode {
     Times { rounds: usize },
@@ -52,9 +57,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn cases(data: &Data) -> Vec<Case> {
     let mut cases = dunlin::cases(data);
     cases.extend(prost::cases(data));
-    cases.extend(buffa::cases(data));
-    cases.extend(upb::cases(data));
-    cases.extend(serde::cases(data));
+    #[cfg(feature = "peers")]
+    {
+        cases.extend(buffa::cases(data));
+        cases.extend(upb::cases(data));
+        cases.extend(serde::cases(data));
+    }
     cases
 }
 

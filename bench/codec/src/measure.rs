@@ -9,7 +9,7 @@ use crate::{PEERS, dunlin};
 const TURN: Duration = Duration::from_millis(3);
 
 /// The peers that ours is compared with on their own; `best` is the fastest of all.
-const RIVALS: [&str; 3] = ["best", crate::prost::PEER, crate::buffa::PEER];
+const RIVALS: [&str; 3] = ["best", crate::prost::PEER, crate::BUFFA];
 
 /// The cases that stand beside each other: one operation on one message.
 pub struct Row {

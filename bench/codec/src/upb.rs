@@ -10,7 +10,7 @@ use protobuf::{Parse, Serialize};
 use crate::case::Case;
 use crate::data::{Data, Input};
 
-pub const PEER: &str = "upb";
+pub const PEER: &str = crate::UPB;
 
 #[allow(clippy::all, dead_code, unsafe_code, unused_imports)]
 mod schema {
