@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 pub(crate) use error::{Cause, Fault, in_named};
 pub use error::{DecodeError, DecodeErrorKind};
-pub(crate) use other::merge_value;
+pub(crate) use other::{merge_entry, merge_value};
 pub(crate) use primitive::delimited;
 use primitive::{next_is, string, take, varint};
 pub(crate) use required::missing;

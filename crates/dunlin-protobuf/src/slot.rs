@@ -12,8 +12,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::DecodeError;
+use crate::decode::Context;
 use crate::message::{Fields, Reflect};
-use crate::table::EnumTable;
+use crate::table::{EnumTable, TableRef};
 
 pub use wrapper::{Scalar, Wrapped};
 
@@ -393,6 +395,17 @@ pub trait MapSlot<'a> {
     /// says so; an entry with the same key is replaced.
     fn insert(&mut self, fill: Fill<'_, 'a>);
 
+    /// Reads an entry that lies at `pos` of `buf` and fills it, and inserts it; false if its value is
+    /// not one of a closed enum.
+    #[doc(hidden)]
+    fn merge_entry(
+        &mut self,
+        entry: &TableRef,
+        buf: &'a [u8],
+        pos: usize,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, DecodeError>;
+
     /// Removes all entries.
     fn clear(&mut self);
 
@@ -573,16 +586,19 @@ macro_rules! enumeration {
     };
 }
 
+#[derive(Default)]
 struct Entry<K, V> {
     key: K,
     value: V,
 }
 
 impl<'a, K: Part<'a> + Default, V: Part<'a> + Default> EntrySlots<'a> for Entry<K, V> {
+    #[inline(always)]
     fn key(&mut self) -> Slot<'_, 'a> {
         self.key.slot()
     }
 
+    #[inline(always)]
     fn value(&mut self) -> Slot<'_, 'a> {
         self.value.slot()
     }
@@ -593,12 +609,35 @@ fn filled<'a, K: Part<'a> + Default, V: Part<'a> + Default>(fill: Fill<'_, 'a>) 
     fill(&mut entry).then_some(entry)
 }
 
+/// `MapSlot::merge_entry` with the map's own way to insert.
+macro_rules! merge_entry {
+    (|$map:ident, $key:ident, $value:ident| $insert:expr) => {
+        fn merge_entry(
+            &mut self,
+            entry: &TableRef,
+            buf: &'a [u8],
+            pos: usize,
+            cx: &mut Context<'_>,
+        ) -> Result<bool, DecodeError> {
+            let mut slots: Entry<K, V> = Entry::default();
+            let known = crate::decode::merge_entry(&mut slots, entry, buf, pos, cx)?;
+            if known {
+                let ($map, Entry { key: $key, value: $value }) = (self, slots);
+                $insert;
+            }
+            Ok(known)
+        }
+    };
+}
+
 impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapSlot<'a> for BTreeMap<K, V> {
     fn insert(&mut self, fill: Fill<'_, 'a>) {
         if let Some(entry) = filled::<K, V>(fill) {
             BTreeMap::insert(self, entry.key, entry.value);
         }
     }
+
+    merge_entry!(|map, key, value| BTreeMap::insert(map, key, value));
 
     fn clear(&mut self) {
         BTreeMap::clear(self);
@@ -637,6 +676,8 @@ impl<'a, K: Part<'a> + Default + Ord + core::hash::Hash, V: Part<'a> + Default> 
             std::collections::HashMap::insert(self, entry.key, entry.value);
         }
     }
+
+    merge_entry!(|map, key, value| std::collections::HashMap::insert(map, key, value));
 
     fn clear(&mut self) {
         std::collections::HashMap::clear(self);
@@ -708,6 +749,8 @@ impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapSlot<'a> for Map
     fn insert(&mut self, fill: Fill<'_, 'a>) {
         self.0.extend(filled(fill).map(|entry: Entry<K, V>| (entry.key, entry.value)));
     }
+
+    merge_entry!(|map, key, value| map.0.push((key, value)));
 
     fn reserve(&mut self, additional: usize) {
         self.0.reserve_exact(additional.max(self.0.len()));

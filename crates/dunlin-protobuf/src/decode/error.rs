@@ -190,13 +190,18 @@ pub(crate) fn in_field(cause: Cause, pos: usize, table: &MessageTable, index: us
 
 #[cold]
 pub(crate) fn in_named(cause: Cause, pos: usize, table: &MessageTable, name: Option<&str>) -> DecodeError {
-    let error = match cause {
+    in_entry(cause, pos).within(table, name)
+}
+
+/// An error in the entry of a map, whose parts have no names of their own.
+#[cold]
+pub(crate) fn in_entry(cause: Cause, pos: usize) -> DecodeError {
+    match cause {
         Cause::Fault(fault) => DecodeError::new(fault, pos),
         Cause::Limit(error) => DecodeError::of_kind(DecodeErrorKind::Limit(error), pos),
         Cause::Nested(error) => error,
         Cause::UnknownNumber(_) => unreachable!("who lends an enum keeps the number"),
-    };
-    error.within(table, name)
+    }
 }
 
 #[cold]

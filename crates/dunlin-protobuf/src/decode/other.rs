@@ -1,7 +1,7 @@
 //! The less common roads of decoding: unknown fields, other encodings of known ones, maps, closed
 //! enums, ends of groups.
 
-use super::error::{in_field, in_named, in_tag};
+use super::error::{in_entry, in_field, in_named, in_tag};
 use super::primitive::{self, skip, take, varint};
 use super::{Cause, Context, DecodeError, Fault, merge_slot};
 use crate::message::Fields;
@@ -140,13 +140,9 @@ fn merge_map<'a>(
     map.reserve(count);
     loop {
         let end = primitive::end(buf, pos)?;
-        let mut result = Ok(true);
-        map.insert(&mut |slots| {
-            result = merge_entry(slots, &entry, &buf[..end], *pos, cx);
-            matches!(result, Ok(true))
-        });
+        let known = map.merge_entry(&entry, &buf[..end], *pos, cx)?;
         *pos = end;
-        if !result? {
+        if !known {
             // The value is not one of a closed enum: the whole entry is unknown.
             message.unknown_fields_mut().extend_from_wire(&buf[from..end]);
             return Ok(());
@@ -160,44 +156,60 @@ fn merge_map<'a>(
 }
 
 /// Reads key and value of an entry; false if the value is not one of its closed enum.
+///
+/// Compiled into each type of map, where the slots are known.
 #[inline]
-fn merge_entry<'a>(
-    slots: &mut dyn EntrySlots<'a>,
+pub(crate) fn merge_entry<'a>(
+    slots: &mut impl EntrySlots<'a>,
     entry: &TableRef,
     buf: &'a [u8],
     mut pos: usize,
     cx: &mut Context<'_>,
-) -> Result<bool, Cause> {
-    cx.budget.enter()?;
+) -> Result<bool, DecodeError> {
+    let [key, value] = *entry.wire else { unreachable!("an entry has a key and a value") };
+    cx.budget.enter().map_err(|limit| in_entry(limit.into(), pos))?;
     let mut known = true;
     while pos < buf.len() {
-        let tag = primitive::tag(buf, &mut pos)?;
-        let index = (tag >> 3).wrapping_sub(1) as usize;
-        match entry.wire.get(index) {
-            Some(expected) if expected.tag == tag => {
-                let slot = if index == 0 { slots.key() } else { slots.value() };
-                if expected.special {
-                    let number = varint(buf, &mut pos)? as i32;
-                    known = is_known(&entry.fields[index], entry, number);
-                    if known {
-                        set_enum(slot, number);
-                    }
-                } else {
-                    match merge_slot(slot, expected.kind, tag, buf, &mut pos, cx) {
-                        Err(Cause::UnknownNumber(_)) => known = false,
-                        merged => {
-                            merged?;
-                            known |= index == 1;
-                        }
-                    }
-                }
-            }
-            // Unknown fields of an entry are dropped.
-            _ => skip_value(tag, buf, &mut pos, cx)?,
+        let tag = primitive::tag(buf, &mut pos).map_err(|fault| in_entry(fault.into(), pos))?;
+        let merged = if tag == key.tag {
+            merge_slot(slots.key(), key.kind, tag, buf, &mut pos, cx)
+        } else if tag == value.tag && !value.special {
+            known = true;
+            merge_slot(slots.value(), value.kind, tag, buf, &mut pos, cx)
+        } else {
+            merge_entry_other(slots.value(), entry, tag, buf, &mut pos, cx, &mut known)
+        };
+        match merged {
+            Ok(()) => {}
+            Err(Cause::UnknownNumber(_)) => known = false,
+            Err(cause) => return Err(in_entry(cause, pos)),
         }
     }
     cx.budget.leave();
     Ok(known)
+}
+
+/// A value that is an enum of a pool, which may be closed, so that the number may not be `known`; or
+/// an unknown field, which is dropped.
+#[inline(never)]
+fn merge_entry_other(
+    slot: Slot<'_, '_>,
+    entry: &TableRef,
+    tag: u32,
+    buf: &[u8],
+    pos: &mut usize,
+    cx: &mut Context<'_>,
+    known: &mut bool,
+) -> Result<(), Cause> {
+    if entry.wire[1].tag != tag {
+        return skip_value(tag, buf, pos, cx);
+    }
+    let number = varint(buf, pos)? as i32;
+    *known = is_known(&entry.fields[1], entry, number);
+    if *known {
+        set_enum(slot, number);
+    }
+    Ok(())
 }
 
 fn is_known(field: &FieldTable, of: &TableRef, number: i32) -> bool {

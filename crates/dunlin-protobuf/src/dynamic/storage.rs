@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::DynamicMessage;
+use crate::DecodeError;
+use crate::decode::Context;
 use crate::encode::{Walk, walk_field};
 use crate::message::{Fields, Reflect};
 use crate::slot::{
@@ -362,10 +364,15 @@ impl DynamicMap {
         }
     }
 
-    fn filled(&self, fill: Fill<'_, '_>) -> Option<Entry> {
+    fn empty(&self) -> Option<Entry> {
         let [key, value] = self.entry.fields() else { return None };
         let mut entry = Entry { key: MapKey::new(key.kind), value: Storage::single(value, &self.entry) };
         entry.value.set_default(value, &self.entry);
+        Some(entry)
+    }
+
+    fn filled(&self, fill: Fill<'_, '_>) -> Option<Entry> {
+        let mut entry = self.empty()?;
         fill(&mut entry).then_some(entry)
     }
 }
@@ -397,6 +404,21 @@ impl<'a> MapSlot<'a> for DynamicMap {
         if let Some(entry) = self.filled(fill) {
             self.entries.insert(entry.key, entry.value);
         }
+    }
+
+    fn merge_entry(
+        &mut self,
+        entry: &TableRef,
+        buf: &'a [u8],
+        pos: usize,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, DecodeError> {
+        let Some(mut slots) = self.empty() else { return Ok(false) };
+        let known = crate::decode::merge_entry(&mut slots, entry, buf, pos, cx)?;
+        if known {
+            self.entries.insert(slots.key, slots.value);
+        }
+        Ok(known)
     }
 
     fn clear(&mut self) {

@@ -709,6 +709,7 @@ pub mod code_generator_response {
 }
 
 /// Adds the messages and extensions of this package to a registry.
+#[inline]
 pub fn register(registry: &mut crate::Registry) {
     registry.add_message::<Version>();
     registry.add_message::<CodeGeneratorRequest>();

@@ -9724,6 +9724,7 @@ const _: () = {
 };
 
 /// Adds the messages and extensions of this package to a registry.
+#[inline]
 pub fn register(registry: &mut crate::Registry) {
     registry.add_message::<Any>();
     registry.add_message::<SourceContext>();
