@@ -3,14 +3,19 @@
 //! Generated types have theirs as statics; a [`DynamicPool`] makes
 //! them from descriptors. Decoding, JSON, text format and reflection read the same tables.
 
+mod enums;
+mod well_known;
+
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::ops::Deref;
 
 use crate::dynamic::DynamicPool;
 use crate::wire::WireType;
+
+pub use enums::{EnumTable, EnumValue};
+pub(crate) use well_known::WellKnown;
 
 /// The type of a field; numbers and names are those of `FieldDescriptorProto.Type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -348,72 +353,6 @@ pub struct MessageTable {
     pub(crate) by_name: NameIndex,
 }
 
-/// The types that ProtoJSON writes in a form of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WellKnown {
-    /// All other types.
-    None,
-    Any,
-    Timestamp,
-    Duration,
-    FieldMask,
-    Struct,
-    Value,
-    ListValue,
-    /// `Int32Value` and its like.
-    Wrapper,
-}
-
-impl WellKnown {
-    /// What the type with this full name is.
-    pub(crate) const fn of(full_name: &str) -> Self {
-        const NAMES: [(&str, WellKnown); 16] = [
-            ("Any", WellKnown::Any),
-            ("Timestamp", WellKnown::Timestamp),
-            ("Duration", WellKnown::Duration),
-            ("FieldMask", WellKnown::FieldMask),
-            ("Struct", WellKnown::Struct),
-            ("Value", WellKnown::Value),
-            ("ListValue", WellKnown::ListValue),
-            ("DoubleValue", WellKnown::Wrapper),
-            ("FloatValue", WellKnown::Wrapper),
-            ("Int64Value", WellKnown::Wrapper),
-            ("UInt64Value", WellKnown::Wrapper),
-            ("Int32Value", WellKnown::Wrapper),
-            ("UInt32Value", WellKnown::Wrapper),
-            ("BoolValue", WellKnown::Wrapper),
-            ("StringValue", WellKnown::Wrapper),
-            ("BytesValue", WellKnown::Wrapper),
-        ];
-        const PACKAGE: &[u8] = b"google.protobuf.";
-        let name = full_name.as_bytes();
-        if name.len() <= PACKAGE.len() || !same(name, 0, PACKAGE) {
-            return Self::None;
-        }
-        let mut i = 0;
-        while i < NAMES.len() {
-            let candidate = NAMES[i].0.as_bytes();
-            if name.len() == PACKAGE.len() + candidate.len() && same(name, PACKAGE.len(), candidate) {
-                return NAMES[i].1;
-            }
-            i += 1;
-        }
-        Self::None
-    }
-}
-
-/// True if `part` stands in `text` at `from`; there is room for it.
-const fn same(text: &[u8], from: usize, part: &[u8]) -> bool {
-    let mut i = 0;
-    while i < part.len() {
-        if text[from + i] != part[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}
-
 /// Fields by their two names, built where it is worth it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NameIndex(
@@ -551,134 +490,6 @@ impl MessageTable {
             Some(field) if field.json_name == key => Some(guess),
             _ => self.index_of_json(key),
         }
-    }
-}
-
-/// One value of an enum.
-#[derive(Clone, Debug)]
-pub struct EnumValue {
-    pub(crate) number: i32,
-    pub(crate) name: Cow<'static, str>,
-    pub(crate) json_name: Option<Cow<'static, str>>,
-}
-
-impl EnumValue {
-    /// A value by its number and name.
-    pub const fn new(number: i32, name: &'static str) -> Self {
-        Self { number, name: Cow::Borrowed(name), json_name: None }
-    }
-
-    /// With a string of its own in JSON (edition 2026, `(pb.enumvalue.json).string`).
-    pub const fn json(mut self, name: &'static str) -> Self {
-        core::mem::forget(self.json_name.replace(Cow::Borrowed(name)));
-        self
-    }
-
-    /// The number.
-    pub const fn number(&self) -> i32 {
-        self.number
-    }
-
-    /// The name in the schema.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-/// An enum type.
-#[derive(Clone, Debug)]
-pub struct EnumTable {
-    pub(crate) full_name: Cow<'static, str>,
-    pub(crate) closed: bool,
-    /// In the order of declaration.
-    pub(crate) values: Cow<'static, [EnumValue]>,
-    /// Numbers strictly ascend, so that they can be searched.
-    pub(crate) ascending: bool,
-    /// Positions sorted by number (first of each number), where numbers do not ascend.
-    pub(crate) by_number: Vec<u32>,
-    /// Positions by name, for tables made from descriptors.
-    pub(crate) by_name: NameIndex,
-}
-
-impl EnumTable {
-    /// An enum by its values in the order of declaration.
-    pub const fn new(full_name: &'static str, closed: bool, values: &'static [EnumValue]) -> Self {
-        let mut ascending = true;
-        let mut i = 1;
-        while i < values.len() {
-            if values[i - 1].number >= values[i].number {
-                ascending = false;
-            }
-            i += 1;
-        }
-        Self {
-            full_name: Cow::Borrowed(full_name),
-            closed,
-            values: Cow::Borrowed(values),
-            ascending,
-            by_number: Vec::new(),
-            by_name: NameIndex(None),
-        }
-    }
-
-    /// The full name, without a leading dot.
-    pub fn full_name(&self) -> &str {
-        &self.full_name
-    }
-
-    /// True if numbers without a name are no values of the enum.
-    pub const fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    /// The values in the order of declaration.
-    pub fn values(&self) -> &[EnumValue] {
-        &self.values
-    }
-
-    /// The first value with this number.
-    pub fn by_number(&self, number: i32) -> Option<&EnumValue> {
-        if let Some(value) = usize::try_from(number).ok().and_then(|n| self.values.get(n))
-            && value.number == number
-            && self.ascending
-        {
-            return Some(value);
-        }
-        if self.ascending {
-            let found = self.values.binary_search_by_key(&number, |value| value.number).ok()?;
-            return self.values.get(found);
-        }
-        if !self.by_number.is_empty() {
-            let key = |&position: &u32| self.values[position as usize].number;
-            let found = self.by_number.binary_search_by_key(&number, key).ok()?;
-            return self.values.get(self.by_number[found] as usize);
-        }
-        self.values.iter().find(|value| value.number == number)
-    }
-
-    /// The value with this name.
-    pub fn by_name(&self, name: &str) -> Option<&EnumValue> {
-        match &self.by_name.0 {
-            Some(index) => self.values.get(*index.get(name)? as usize),
-            None => self.values.iter().find(|value| value.name == name),
-        }
-    }
-
-    /// The value that JSON means by `name`: its own JSON string, or its name.
-    pub fn by_json_name(&self, name: &str) -> Option<&EnumValue> {
-        self.by_name(name)
-            .or_else(|| self.values.iter().find(|value| value.json_name.as_deref() == Some(name)))
-    }
-
-    /// The string of a number in JSON.
-    pub fn json_name(&self, number: i32) -> Option<&str> {
-        let value = self.by_number(number)?;
-        Some(value.json_name.as_deref().unwrap_or(&value.name))
-    }
-
-    /// What a field of this type holds when nothing sets it.
-    pub fn default_number(&self) -> i32 {
-        self.values.first().map_or(0, |value| value.number)
     }
 }
 

@@ -1,0 +1,274 @@
+//! Map fields.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::{Part, Slot, SlotRef};
+use crate::DecodeError;
+use crate::decode::Context;
+use crate::table::TableRef;
+
+/// Key and value of a map entry that is being read.
+pub trait EntrySlots<'a> {
+    /// The key.
+    fn key(&mut self) -> Slot<'_, 'a>;
+
+    /// The value.
+    fn value(&mut self) -> Slot<'_, 'a>;
+}
+
+/// What is done with an entry; false drops it.
+pub type Fill<'f, 'a> = &'f mut dyn FnMut(&mut dyn EntrySlots<'a>) -> bool;
+
+/// A map field, lent for writing.
+pub trait MapSlot<'a> {
+    /// Makes an entry with default key and value, lets `fill` write them, and inserts it if that
+    /// says so; an entry with the same key is replaced.
+    fn insert(&mut self, fill: Fill<'_, 'a>);
+
+    /// Reads an entry that lies at `pos` of `buf` and fills it, and inserts it; false if its value is
+    /// not one of a closed enum.
+    #[doc(hidden)]
+    fn merge_entry(
+        &mut self,
+        entry: &TableRef,
+        buf: &'a [u8],
+        pos: usize,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, DecodeError>;
+
+    /// Removes all entries.
+    fn clear(&mut self);
+
+    /// Makes room for this many more, where that is possible.
+    fn reserve(&mut self, additional: usize) {
+        let _ = additional;
+    }
+
+    /// Removes the entry with the key that `fill` writes.
+    fn remove(&mut self, fill: Fill<'_, 'a>) -> bool;
+
+    /// The bytes of memory of one entry.
+    fn size(&self) -> usize;
+}
+
+/// Visits an entry; false stops.
+pub type Visit<'f> = &'f mut dyn FnMut(SlotRef<'_>, SlotRef<'_>) -> bool;
+
+/// A map field, lent for reading.
+pub trait MapRef {
+    /// How many entries there are.
+    fn len(&self) -> usize;
+
+    /// True if there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Shows every entry; `sorted` asks for the order of keys.
+    fn for_each(&self, sorted: bool, visit: Visit<'_>);
+}
+
+#[derive(Default)]
+struct Entry<K, V> {
+    key: K,
+    value: V,
+}
+
+impl<'a, K: Part<'a> + Default, V: Part<'a> + Default> EntrySlots<'a> for Entry<K, V> {
+    #[inline(always)]
+    fn key(&mut self) -> Slot<'_, 'a> {
+        self.key.slot()
+    }
+
+    #[inline(always)]
+    fn value(&mut self) -> Slot<'_, 'a> {
+        self.value.slot()
+    }
+}
+
+fn filled<'a, K: Part<'a> + Default, V: Part<'a> + Default>(fill: Fill<'_, 'a>) -> Option<Entry<K, V>> {
+    let mut entry = Entry { key: K::default(), value: V::default() };
+    fill(&mut entry).then_some(entry)
+}
+
+/// `MapSlot::merge_entry` with the map's own way to insert.
+macro_rules! merge_entry {
+    (|$map:ident, $key:ident, $value:ident| $insert:expr) => {
+        fn merge_entry(
+            &mut self,
+            entry: &TableRef,
+            buf: &'a [u8],
+            pos: usize,
+            cx: &mut Context<'_>,
+        ) -> Result<bool, DecodeError> {
+            let mut slots: Entry<K, V> = Entry::default();
+            let known = crate::decode::merge_entry(&mut slots, entry, buf, pos, cx)?;
+            if known {
+                let ($map, Entry { key: $key, value: $value }) = (self, slots);
+                $insert;
+            }
+            Ok(known)
+        }
+    };
+}
+
+impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapSlot<'a> for BTreeMap<K, V> {
+    fn insert(&mut self, fill: Fill<'_, 'a>) {
+        if let Some(entry) = filled::<K, V>(fill) {
+            BTreeMap::insert(self, entry.key, entry.value);
+        }
+    }
+
+    merge_entry!(|map, key, value| BTreeMap::insert(map, key, value));
+
+    fn clear(&mut self) {
+        BTreeMap::clear(self);
+    }
+
+    fn remove(&mut self, fill: Fill<'_, 'a>) -> bool {
+        filled::<K, V>(fill).is_some_and(|entry| BTreeMap::remove(self, &entry.key).is_some())
+    }
+
+    fn size(&self) -> usize {
+        // Nodes of eleven entries are at least half full.
+        2 * (size_of::<K>() + size_of::<V>())
+    }
+}
+
+impl<'a, K: Part<'a> + Default, V: Part<'a> + Default> MapRef for BTreeMap<K, V> {
+    fn len(&self) -> usize {
+        BTreeMap::len(self)
+    }
+
+    fn for_each(&self, _: bool, visit: Visit<'_>) {
+        for (key, value) in self {
+            if !visit(key.slot_ref(), value.slot_ref()) {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl<'a, K: Part<'a> + Default + Ord + core::hash::Hash, V: Part<'a> + Default> MapSlot<'a>
+    for std::collections::HashMap<K, V>
+{
+    fn insert(&mut self, fill: Fill<'_, 'a>) {
+        if let Some(entry) = filled::<K, V>(fill) {
+            std::collections::HashMap::insert(self, entry.key, entry.value);
+        }
+    }
+
+    merge_entry!(|map, key, value| std::collections::HashMap::insert(map, key, value));
+
+    fn clear(&mut self) {
+        std::collections::HashMap::clear(self);
+    }
+
+    fn remove(&mut self, fill: Fill<'_, 'a>) -> bool {
+        filled::<K, V>(fill)
+            .is_some_and(|entry| std::collections::HashMap::remove(self, &entry.key).is_some())
+    }
+
+    fn size(&self) -> usize {
+        2 * (size_of::<K>() + size_of::<V>() + 1)
+    }
+}
+
+#[cfg(feature = "std")]
+impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapRef for std::collections::HashMap<K, V> {
+    fn len(&self) -> usize {
+        std::collections::HashMap::len(self)
+    }
+
+    fn for_each(&self, sorted: bool, visit: Visit<'_>) {
+        if !sorted {
+            for (key, value) in self {
+                if !visit(key.slot_ref(), value.slot_ref()) {
+                    return;
+                }
+            }
+            return;
+        }
+        let mut entries: Vec<_> = self.iter().collect();
+        entries.sort_by(|a, b| a.0.cmp(b.0));
+        for (key, value) in entries {
+            if !visit(key.slot_ref(), value.slot_ref()) {
+                return;
+            }
+        }
+    }
+}
+
+/// The map of a view: entries as they arrived. Where a key comes twice, the last entry counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapView<K, V>(Vec<(K, V)>);
+
+impl<K, V> Default for MapView<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: PartialEq, V> MapView<K, V> {
+    /// The entries as they arrived.
+    pub fn entries(&self) -> &[(K, V)] {
+        &self.0
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.0.iter().rev().find(|(k, _)| k == key).map(|(_, value)| value)
+    }
+
+    /// True if there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapSlot<'a> for MapView<K, V> {
+    fn insert(&mut self, fill: Fill<'_, 'a>) {
+        self.0.extend(filled(fill).map(|entry: Entry<K, V>| (entry.key, entry.value)));
+    }
+
+    merge_entry!(|map, key, value| map.0.push((key, value)));
+
+    fn reserve(&mut self, additional: usize) {
+        self.0.reserve_exact(additional.max(self.0.len()));
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn remove(&mut self, fill: Fill<'_, 'a>) -> bool {
+        let Some(entry) = filled::<K, V>(fill) else { return false };
+        let len = self.0.len();
+        self.0.retain(|(key, _)| *key != entry.key);
+        self.0.len() < len
+    }
+
+    fn size(&self) -> usize {
+        2 * size_of::<(K, V)>()
+    }
+}
+
+impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapRef for MapView<K, V> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn for_each(&self, _: bool, visit: Visit<'_>) {
+        // The last entry of each key, in the order of keys.
+        let mut entries: Vec<_> = self.0.iter().collect();
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        for (i, (key, value)) in entries.iter().enumerate() {
+            let shadowed = entries.get(i + 1).is_some_and(|next| next.0 == *key);
+            if !shadowed && !visit(key.slot_ref(), value.slot_ref()) {
+                return;
+            }
+        }
+    }
+}
