@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use dunlin_build::Options;
+
 const FILES: [&str; 2] = ["codec.proto", "google/protobuf/descriptor.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         buffa(&roots, &out.join("buffa"))?;
         upb(&roots, &out.join("upb"))?;
     }
-    dunlin(&out.join("dunlin"))?;
+    dunlin(&out.join("dunlin"), |options| options)?;
+    let shared = |options: Options| options.shared_strings(true).views(false).runtime_well_known_types(false);
+    dunlin(&out.join("shared"), shared)?;
 
     let status = Command::new(&protoc)
         .arg("-I")
@@ -57,10 +61,10 @@ fn buffa(roots: &[&Path], out: &Path) -> Result<(), Box<dyn Error>> {
         .compile()
 }
 
-fn dunlin(out: &Path) -> Result<(), Box<dyn Error>> {
+fn dunlin(out: &Path, options: impl Fn(Options) -> Options) -> Result<(), Box<dyn Error>> {
     let builder = dunlin_build::Builder::new().include("proto").file("proto/codec.proto").out_dir(out);
     let builder = builder.file("google/protobuf/descriptor.proto").descriptor_set("schemas.binpb");
-    Ok(builder.options(|options| options.runtime("::dunlin_protobuf")).compile()?)
+    Ok(builder.options(|default| options(default.runtime("::dunlin_protobuf"))).compile()?)
 }
 
 #[cfg(feature = "peers")]

@@ -54,7 +54,7 @@ fn main() -> Result<(), dunlin_build::Error> {
 }
 
 fn with_options() -> Options {
-    let wrappers = ["Wrappers", "Numbers", "Serde"];
+    let wrappers = ["Wrappers", "Numbers", "Serde", "Texts"];
     let options = wrappers
         .iter()
         .fold(Options::default(), |options, name| options.wrappers(format!(".options.{name}")));
@@ -65,6 +65,9 @@ fn with_options() -> Options {
         .boxed((".options.Boxes.next", false))
         .boxed(".options.Boxes.chosen")
         .strip_enum_prefix(true)
+        .shared_strings(".options.Texts")
+        .shared_strings((".options.Texts.owned", false))
+        .hash_map(".options.Texts.hashed")
         .serde(".options.Serde")
         .serde(".options.Status")
         .message_attribute(".options.Attributes", "#[derive(Eq, Hash)]")

@@ -12,9 +12,17 @@ use crate::data::{Data, Input};
 
 pub const PEER: &str = "dunlin";
 
+/// The same with the generator's option `shared_strings`.
+pub const SHARED: &str = "shared";
+
 #[allow(clippy::all, dead_code)]
 mod schema {
     include!(concat!(env!("OUT_DIR"), "/dunlin/mod.rs"));
+}
+
+#[allow(clippy::all, dead_code)]
+mod shared {
+    include!(concat!(env!("OUT_DIR"), "/shared/mod.rs"));
 }
 
 pub fn cases(data: &Data) -> Vec<Case> {
@@ -31,6 +39,12 @@ pub fn cases(data: &Data) -> Vec<Case> {
     message::<dunlin_protobuf::wkt::FileDescriptorProto>(&pool, &data.descriptor, &mut cases);
     json::<schema::codec::Product>(&data.product, &mut cases);
     json::<schema::codec::Order>(&data.order, &mut cases);
+
+    owned::<shared::codec::Product>(SHARED, &data.product, &mut cases);
+    owned::<shared::codec::Order>(SHARED, &data.order, &mut cases);
+    owned::<shared::codec::Strings>(SHARED, &data.strings, &mut cases);
+    owned::<shared::codec::Event>(SHARED, &data.event, &mut cases);
+    owned::<shared::google::protobuf::FileDescriptorProto>(SHARED, &data.descriptor, &mut cases);
     cases
 }
 
@@ -64,14 +78,20 @@ fn json<M: Message>(input: &Input, cases: &mut Vec<Case>) {
     cases.push(Case::new(PEER, input.message, "json_decode", move || json::from_slice::<M>(black_box(text))));
 }
 
-fn message<M: Message>(pool: &Arc<DynamicPool>, input: &Input, cases: &mut Vec<Case>) {
+/// Decoding and encoding of a type that owns what it holds.
+fn owned<M: Message>(peer: &'static str, input: &Input, cases: &mut Vec<Case>) -> &'static M {
     let bytes = input.bytes;
     let value: &'static M = Box::leak(Box::new(M::decode(bytes).expect("the input is valid")));
-    input.check(PEER, &value.encode_to_vec());
+    input.check(peer, &value.encode_to_vec());
+    cases.push(Case::new(peer, input.message, "decode", move || M::decode(black_box(bytes))));
+    cases.push(Case::new(peer, input.message, "encode", move || black_box(value).encode_to_vec()));
+    value
+}
 
-    cases.push(Case::new(PEER, input.message, "decode", move || M::decode(black_box(bytes))));
+fn message<M: Message>(pool: &Arc<DynamicPool>, input: &Input, cases: &mut Vec<Case>) {
+    let bytes = input.bytes;
+    let value = owned::<M>(PEER, input, cases);
     cases.push(Case::new(PEER, input.message, "decode_view", move || M::View::decode_view(black_box(bytes))));
-    cases.push(Case::new(PEER, input.message, "encode", move || black_box(value).encode_to_vec()));
     let mut buffer = Vec::new();
     cases.push(Case::new(PEER, input.message, "encode_reuse", move || {
         buffer.clear();

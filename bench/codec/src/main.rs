@@ -25,7 +25,7 @@ use case::Case;
 use data::Data;
 
 /// The peers in the order of the columns.
-const PEERS: [&str; 5] = [dunlin::PEER, prost::PEER, BUFFA, UPB, "serde"];
+const PEERS: [&str; 6] = [dunlin::PEER, dunlin::SHARED, prost::PEER, BUFFA, UPB, "serde"];
 const BUFFA: &str = "buffa";
 const UPB: &str = "upb";
 

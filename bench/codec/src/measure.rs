@@ -8,7 +8,8 @@ use crate::{PEERS, dunlin};
 /// How long a peer's turn lasts: long beside the clock's steps, short beside the machine's moods.
 const TURN: Duration = Duration::from_millis(3);
 
-/// The peers that ours is compared with on their own; `best` is the fastest of all.
+/// Ours, and what each is compared with; `best` is the fastest peer that is not ours.
+const OURS: [&str; 2] = [dunlin::PEER, dunlin::SHARED];
 const RIVALS: [&str; 3] = ["best", crate::prost::PEER, crate::BUFFA];
 
 /// The cases that stand beside each other: one operation on one message.
@@ -54,11 +55,13 @@ pub fn columns(names: &[&str], width: usize) -> String {
 /// Prints the median time per operation in nanoseconds, and ours as a multiple of the others': the
 /// median and the quartiles of the rounds' ratios.
 pub fn times(cases: Vec<Case>, rounds: usize) {
-    let ours = cases.iter().any(|case| case.peer == dunlin::PEER);
+    let ours: Vec<&str> =
+        OURS.into_iter().filter(|ours| cases.iter().any(|case| case.peer == *ours)).collect();
     println!("median nanoseconds per operation, {rounds} rounds");
-    let rivals = RIVALS.map(|rival| format!("{}/{rival}", dunlin::PEER));
-    let rivals = if ours { columns(&rivals.each_ref().map(String::as_str), 20) } else { String::new() };
-    println!("{:26}{}{rivals}", "", columns(&PEERS, 10));
+    let heads: Vec<String> =
+        ours.iter().flat_map(|ours| RIVALS.map(|rival| format!("{ours}/{rival}"))).collect();
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    println!("{:26}{}{}", "", columns(&PEERS, 10), columns(&heads, 20));
     for mut row in rows(cases) {
         let times = measure(&mut row.cases, rounds);
         print!("{:26}", row.name);
@@ -66,12 +69,13 @@ pub fn times(cases: Vec<Case>, rounds: usize) {
         for peer in PEERS {
             print!("{:>10}", of(peer).map_or("-".to_owned(), |times| format!("{:.0}", median(times))));
         }
-        if let Some(ours) = of(dunlin::PEER) {
-            let others = row.cases.iter().zip(&times).filter(|(case, _)| case.peer != dunlin::PEER);
-            let best = others.map(|(_, times)| times).min_by(|a, b| median(a).total_cmp(&median(b)));
+        let others = row.cases.iter().zip(&times).filter(|(case, _)| !OURS.contains(&case.peer));
+        let best = others.map(|(_, times)| times).min_by(|a, b| median(a).total_cmp(&median(b)));
+        for ours in &ours {
             for rival in RIVALS {
                 let theirs = if rival == "best" { best } else { of(rival) };
-                print!("{:>20}", theirs.map_or("-".to_owned(), |theirs| ratio(ours, theirs)));
+                let both = of(ours).zip(theirs);
+                print!("{:>20}", both.map_or("-".to_owned(), |(ours, theirs)| ratio(ours, theirs)));
             }
         }
         println!();

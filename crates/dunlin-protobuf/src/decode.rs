@@ -13,7 +13,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 pub(crate) use error::{Cause, Fault, in_named};
 pub use error::{DecodeError, DecodeErrorKind};
@@ -22,12 +22,12 @@ pub(crate) use primitive::delimited;
 use primitive::{next_is, string, take, varint};
 pub(crate) use required::missing;
 
-use crate::Limits;
-use crate::limits::Budget;
+use crate::limits::{Budget, LimitError};
 use crate::message::Fields;
 use crate::registry::Registry;
 use crate::slot::Slot;
 use crate::table::{Kind, MessageTable};
+use crate::{Limits, SharedString};
 
 /// What one decoding carries along.
 #[derive(Debug)]
@@ -36,6 +36,10 @@ pub struct Context<'c> {
     /// The whole input, if it is a shared buffer.
     source: Option<&'c Bytes>,
     pub(crate) registry: Option<&'c Registry>,
+    /// The length of the input, less what lies in buffers of shared strings.
+    left: usize,
+    /// Room for more shared strings.
+    buffer: BytesMut,
 }
 
 /// A `bytes` field shares the input only if it is at least this long, and half of it: a small
@@ -44,7 +48,7 @@ const SHARED_LEN: usize = 4096;
 
 impl<'c> Context<'c> {
     pub(crate) fn new(budget: Budget, registry: Option<&'c Registry>) -> Self {
-        Self { budget, source: None, registry }
+        Self { budget, source: None, registry, left: 0, buffer: BytesMut::new() }
     }
 
     fn bytes(&self, value: &[u8], start: usize) -> Bytes {
@@ -54,6 +58,18 @@ impl<'c> Context<'c> {
             }
             _ => Bytes::copy_from_slice(value),
         }
+    }
+
+    /// A text that does not fit into its value.
+    #[inline(never)]
+    fn long_text(&mut self, text: &str) -> Result<SharedString, LimitError> {
+        if self.buffer.capacity() < text.len() {
+            let room = text.len().max(self.left.min(SHARED_LEN));
+            self.budget.memory(room)?;
+            self.buffer = BytesMut::with_capacity(room);
+        }
+        self.left = self.left.saturating_sub(text.len());
+        Ok(SharedString::part(text, &mut self.buffer))
     }
 }
 
@@ -69,7 +85,8 @@ pub(crate) fn decode_into<'a, M: Fields<'a> + ?Sized>(
     if bytes.len() > limits.size {
         return Err(error::too_large(bytes.len(), limits));
     }
-    let mut cx = Context { budget: limits.budget(bytes.len()), source, registry };
+    let mut cx =
+        Context { budget: limits.budget(bytes.len()), source, registry, left: bytes.len(), buffer: BytesMut::new() };
     message.merge_fields(bytes, 0, 0, &mut cx)?;
     if !partial && message.table().has_required {
         required::check(message.as_reflect())?;
@@ -146,6 +163,7 @@ pub(crate) fn merge_slot<'a>(
         Slot::F32(value) => *value = f32::read(kind, buf, pos)?,
         Slot::F64(value) => *value = f64::read(kind, buf, pos)?,
         Slot::String(value) => set_string(value, buf, pos, cx)?,
+        Slot::Shared(value) => *value = shared_string(buf, pos, cx)?,
         Slot::Str(value) => *value = string(buf, pos)?,
         Slot::Bytes(value) => *value = read_bytes(buf, pos, cx)?,
         Slot::Slice(value) => *value = take(buf, pos)?,
@@ -158,6 +176,7 @@ pub(crate) fn merge_slot<'a>(
         Slot::OptF32(value) => *value = Some(f32::read(kind, buf, pos)?),
         Slot::OptF64(value) => *value = Some(f64::read(kind, buf, pos)?),
         Slot::OptString(value) => set_string(value.get_or_insert_default(), buf, pos, cx)?,
+        Slot::OptShared(value) => *value = Some(shared_string(buf, pos, cx)?),
         Slot::OptStr(value) => *value = Some(string(buf, pos)?),
         Slot::OptBytes(value) => *value = Some(read_bytes(buf, pos, cx)?),
         Slot::OptSlice(value) => *value = Some(take(buf, pos)?),
@@ -170,6 +189,7 @@ pub(crate) fn merge_slot<'a>(
         Slot::F32s(values) => read_list(values, kind, tag, buf, pos, cx)?,
         Slot::F64s(values) => read_list(values, kind, tag, buf, pos, cx)?,
         Slot::Strings(values) => read_strings(values, tag, buf, pos, cx)?,
+        Slot::SharedList(values) => read_shared_strings(values, tag, buf, pos, cx)?,
         Slot::Strs(values) => read_run(values, tag, buf, pos, cx, |buf, pos, _| string(buf, pos))?,
         Slot::BytesList(values) => read_run(values, tag, buf, pos, cx, read_bytes)?,
         Slot::Slices(values) => read_run(values, tag, buf, pos, cx, |buf, pos, _| take(buf, pos))?,
@@ -284,6 +304,15 @@ fn set_string(value: &mut String, buf: &[u8], pos: &mut usize, cx: &mut Context<
     Ok(())
 }
 
+#[inline(always)]
+fn shared_string(buf: &[u8], pos: &mut usize, cx: &mut Context<'_>) -> Result<SharedString, Cause> {
+    let text = string(buf, pos)?;
+    match SharedString::short(text, &buf[*pos - text.len()..]) {
+        Some(short) => Ok(short),
+        None => Ok(cx.long_text(text)?),
+    }
+}
+
 #[inline]
 fn read_bytes(buf: &[u8], pos: &mut usize, cx: &mut Context<'_>) -> Result<Bytes, Cause> {
     let value = take(buf, pos)?;
@@ -368,6 +397,17 @@ fn read_strings(
         cx.budget.memory(text.len())?;
         Ok::<_, Cause>(text.to_owned())
     })
+}
+
+#[inline(never)]
+fn read_shared_strings(
+    values: &mut Vec<SharedString>,
+    tag: u32,
+    buf: &[u8],
+    pos: &mut usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
+    read_run(values, tag, buf, pos, cx, shared_string)
 }
 
 #[inline]

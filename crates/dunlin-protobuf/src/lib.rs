@@ -48,6 +48,7 @@ pub mod pool;
 mod raw;
 pub mod reflect;
 mod registry;
+mod shared_string;
 pub mod slot;
 pub mod table;
 pub mod text;
@@ -61,6 +62,7 @@ pub use extension::{Extend, Extension};
 pub use limits::{LimitError, Limits};
 pub use message::{DecodeOptions, Encoded, Fields, Message, Reflect, View};
 pub use registry::Registry;
+pub use shared_string::SharedString;
 pub use unknown::UnknownFields;
 
 #[doc(hidden)]

@@ -21,6 +21,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::SharedString;
 use crate::message::{Fields, Reflect};
 use crate::slot::{Slot, SlotRef};
 use crate::table::Shape;
@@ -71,6 +72,7 @@ pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
         (Slot::F32(place), Value::F32(value)) => *place = value,
         (Slot::F64(place), Value::F64(value)) => *place = value,
         (Slot::String(place), Value::String(value)) => *place = value,
+        (Slot::Shared(place), Value::String(value)) => *place = value.into(),
         (Slot::Bytes(place), Value::Bytes(value)) => *place = value,
 
         (Slot::OptBool(place), Value::Bool(value)) => *place = Some(value),
@@ -81,6 +83,7 @@ pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
         (Slot::OptF32(place), Value::F32(value)) => *place = Some(value),
         (Slot::OptF64(place), Value::F64(value)) => *place = Some(value),
         (Slot::OptString(place), Value::String(value)) => *place = Some(value),
+        (Slot::OptShared(place), Value::String(value)) => *place = Some(value.into()),
         (Slot::OptBytes(place), Value::Bytes(value)) => *place = Some(value),
 
         (Slot::Bools(values), Value::Bool(value)) => values.push(value),
@@ -91,6 +94,7 @@ pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
         (Slot::F32s(values), Value::F32(value)) => values.push(value),
         (Slot::F64s(values), Value::F64(value)) => values.push(value),
         (Slot::Strings(values), Value::String(value)) => values.push(value),
+        (Slot::SharedList(values), Value::String(value)) => values.push(value.into()),
         (Slot::BytesList(values), Value::Bytes(value)) => values.push(value),
 
         (Slot::Enum(place), Value::Enum(value)) => return place.set(value).then_some(()).ok_or(TypeMismatch),
@@ -122,6 +126,7 @@ pub fn clear(message: &mut dyn Fields<'_>, index: usize) {
         Slot::F32(place) => *place = 0.0,
         Slot::F64(place) => *place = 0.0,
         Slot::String(place) => place.clear(),
+        Slot::Shared(place) => *place = SharedString::default(),
         Slot::Str(place) => *place = "",
         Slot::Bytes(place) => place.clear(),
         Slot::Slice(place) => *place = &[],
@@ -133,6 +138,7 @@ pub fn clear(message: &mut dyn Fields<'_>, index: usize) {
         Slot::OptF32(place) => *place = None,
         Slot::OptF64(place) => *place = None,
         Slot::OptString(place) => *place = None,
+        Slot::OptShared(place) => *place = None,
         Slot::OptStr(place) => *place = None,
         Slot::OptBytes(place) => *place = None,
         Slot::OptSlice(place) => *place = None,
@@ -144,6 +150,7 @@ pub fn clear(message: &mut dyn Fields<'_>, index: usize) {
         Slot::F32s(values) => values.clear(),
         Slot::F64s(values) => values.clear(),
         Slot::Strings(values) => values.clear(),
+        Slot::SharedList(values) => values.clear(),
         Slot::Strs(values) => values.clear(),
         Slot::BytesList(values) => values.clear(),
         Slot::Slices(values) => values.clear(),
@@ -204,6 +211,7 @@ pub(crate) fn is_empty(value: SlotRef<'_>) -> bool {
         SlotRef::F32s(values) => values.is_empty(),
         SlotRef::F64s(values) => values.is_empty(),
         SlotRef::Strings(values) => values.is_empty(),
+        SlotRef::SharedList(values) => values.is_empty(),
         SlotRef::Strs(values) => values.is_empty(),
         SlotRef::BytesList(values) => values.is_empty(),
         SlotRef::Slices(values) => values.is_empty(),
@@ -273,10 +281,14 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         (SlotRef::U64s(from), Slot::U64s(to)) => return to.extend_from_slice(from),
         (SlotRef::F32s(from), Slot::F32s(to)) => return to.extend_from_slice(from),
         (SlotRef::F64s(from), Slot::F64s(to)) => return to.extend_from_slice(from),
-        (SlotRef::Strings(from), Slot::Strings(to)) => return to.extend_from_slice(from),
-        (SlotRef::Strs(from), Slot::Strings(to)) => {
-            return to.extend(from.iter().map(|text| (*text).to_owned()));
-        }
+        (SlotRef::SharedList(from), Slot::SharedList(to)) => return to.extend_from_slice(from),
+        (from @ (SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_)), to) => match to {
+            Slot::Strings(to) => return to.extend(texts(from).into_iter().map(str::to_owned)),
+            Slot::SharedList(to) => return to.extend(texts(from).into_iter().map(SharedString::from)),
+            to => (from, to),
+        },
+        (SlotRef::String(from), Slot::Shared(to)) => return *to = from.into(),
+        (SlotRef::String(from), Slot::OptShared(to)) => return *to = Some(from.into()),
         (SlotRef::BytesList(from), Slot::BytesList(to)) => return to.extend_from_slice(from),
         (SlotRef::Slices(from), Slot::BytesList(to)) => {
             return to.extend(from.iter().map(|slice| Bytes::copy_from_slice(slice)));
@@ -356,9 +368,10 @@ fn equal_slots(a: SlotRef<'_>, b: SlotRef<'_>) -> bool {
         (SlotRef::I32s(_) | SlotRef::Enums(_), SlotRef::I32s(_) | SlotRef::Enums(_)) => {
             numbers(a) == numbers(b)
         }
-        (SlotRef::Strings(_) | SlotRef::Strs(_), SlotRef::Strings(_) | SlotRef::Strs(_)) => {
-            texts(a) == texts(b)
-        }
+        (
+            SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_),
+            SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_),
+        ) => texts(a) == texts(b),
         (SlotRef::BytesList(_) | SlotRef::Slices(_), SlotRef::BytesList(_) | SlotRef::Slices(_)) => {
             slices(a) == slices(b)
         }
@@ -372,24 +385,19 @@ fn equal_slots(a: SlotRef<'_>, b: SlotRef<'_>) -> bool {
 }
 
 fn equal_maps(a: &dyn crate::slot::MapRef, b: &dyn crate::slot::MapRef) -> bool {
-    // Both in the order of keys: position by position.
-    let mut equal = a.len() == b.len();
-    let mut position = 0;
+    // Both in the order of keys.
+    let mut entries = Vec::new();
     a.for_each(true, &mut |key, value| {
-        let mut at = 0;
-        let mut same = false;
-        b.for_each(true, &mut |other_key, other_value| {
-            if at == position {
-                same = equal_slots(key, other_key) && equal_slots(value, other_value);
-            }
-            at += 1;
-            at <= position
-        });
-        position += 1;
-        equal &= same;
+        entries.push((key, value));
+        true
+    });
+    let mut entries = entries.into_iter();
+    let mut equal = true;
+    b.for_each(true, &mut |key, value| {
+        equal = entries.next().is_some_and(|entry| equal_slots(entry.0, key) && equal_slots(entry.1, value));
         equal
     });
-    equal
+    equal && entries.next().is_none()
 }
 
 fn numbers(value: SlotRef<'_>) -> Vec<i32> {
@@ -403,6 +411,7 @@ fn numbers(value: SlotRef<'_>) -> Vec<i32> {
 fn texts<'s>(value: SlotRef<'s>) -> Vec<&'s str> {
     match value {
         SlotRef::Strings(values) => values.iter().map(String::as_str).collect(),
+        SlotRef::SharedList(values) => values.iter().map(|text| &**text).collect(),
         SlotRef::Strs(values) => values.to_vec(),
         _ => Vec::new(),
     }

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::SharedString;
 use crate::message::{Fields, Reflect};
 
 pub use enums::{EnumList, EnumListRef, EnumSlot, EnumValues, Enumeration};
@@ -33,6 +34,7 @@ pub enum Slot<'s, 'a> {
     F32(&'s mut f32),
     F64(&'s mut f64),
     String(&'s mut String),
+    Shared(&'s mut SharedString),
     Str(&'s mut &'a str),
     Bytes(&'s mut Bytes),
     Slice(&'s mut &'a [u8]),
@@ -45,6 +47,7 @@ pub enum Slot<'s, 'a> {
     OptF32(&'s mut Option<f32>),
     OptF64(&'s mut Option<f64>),
     OptString(&'s mut Option<String>),
+    OptShared(&'s mut Option<SharedString>),
     OptStr(&'s mut Option<&'a str>),
     OptBytes(&'s mut Option<Bytes>),
     OptSlice(&'s mut Option<&'a [u8]>),
@@ -57,6 +60,7 @@ pub enum Slot<'s, 'a> {
     F32s(&'s mut Vec<f32>),
     F64s(&'s mut Vec<f64>),
     Strings(&'s mut Vec<String>),
+    SharedList(&'s mut Vec<SharedString>),
     Strs(&'s mut Vec<&'a str>),
     BytesList(&'s mut Vec<Bytes>),
     Slices(&'s mut Vec<&'a [u8]>),
@@ -99,6 +103,7 @@ pub enum SlotRef<'s> {
     F32s(&'s [f32]),
     F64s(&'s [f64]),
     Strings(&'s [String]),
+    SharedList(&'s [SharedString]),
     Strs(&'s [&'s str]),
     BytesList(&'s [Bytes]),
     Slices(&'s [&'s [u8]]),
@@ -307,6 +312,7 @@ parts! {
     f32 => F32, F32, |v| *v;
     f64 => F64, F64, |v| *v;
     String => String, String, |v| v;
+    SharedString => Shared, String, |v| v;
     &'a str => Str, String, |v| v;
     Bytes => Bytes, Bytes, |v| v;
     &'a [u8] => Slice, Bytes, |v| v;
@@ -318,6 +324,7 @@ parts! {
     Vec<f32> => F32s, F32s, |v| v;
     Vec<f64> => F64s, F64s, |v| v;
     Vec<String> => Strings, Strings, |v| v;
+    Vec<SharedString> => SharedList, SharedList, |v| v;
     Vec<Bytes> => BytesList, BytesList, |v| v;
 }
 

@@ -2,7 +2,7 @@
 
 use codegen_tests::{options, plain};
 use dunlin_protobuf::bytes::Bytes;
-use dunlin_protobuf::{Message, View, json, reflect, text};
+use dunlin_protobuf::{DecodeOptions, Limits, Message, View, json, reflect, text};
 use options::options as with;
 use plain::options as without;
 
@@ -56,6 +56,58 @@ fn wrapped_scalars_are_the_messages_on_the_wire_and_in_text() {
         reflect::clear_all(&mut copy);
         assert_eq!(copy, with::Wrappers::default());
     }
+}
+
+#[test]
+fn shared_strings_are_strings_in_every_format() {
+    for text in ["", "short", "twenty-three bytes here", "twenty-four bytes are not", &"long \u{1f389}".repeat(300)]
+    {
+        let message = with::Texts {
+            one: text.into(),
+            maybe: Some(text.into()),
+            list: vec![text.into(), "another text, which has to be long".into(), text.into()],
+            map: [(text.into(), text.into()), ("key".into(), "value".into())].into(),
+            hashed: [(1, text.into())].into(),
+            choice: Some(with::texts::Choice::Chosen(text.into())),
+            owned: text.to_owned(),
+            wrapper: Some(text.to_owned()),
+            ..Default::default()
+        };
+        let bytes = message.encode_to_vec();
+        let same = without::Texts::decode(&bytes).unwrap();
+        assert_eq!((&*same.one, same.maybe()), (text, message.maybe()));
+        assert_eq!(same.encode_to_vec(), bytes);
+        assert_eq!(with::Texts::decode(&bytes).unwrap(), message);
+        assert_eq!(with::Texts::decode_bytes(&bytes.clone().into()).unwrap(), message);
+        let json = json::to_string(&same).unwrap();
+        assert_eq!(json::to_string(&message).unwrap(), json);
+        assert_eq!(json::from_str::<with::Texts>(&json).unwrap(), message, "{json}");
+        let form = text::to_string(&same);
+        assert_eq!(text::to_string(&message), form);
+        assert_eq!(text::from_str::<with::Texts>(&form).unwrap(), message, "{form}");
+        let view = with::TextsView::decode_view(&bytes).unwrap();
+        assert_eq!(view.to_message(), message);
+        assert!(reflect::equal(&message, &view) && reflect::equal(&same, &message));
+        // Merging appends to the list.
+        let mut twice = message.clone();
+        reflect::merge(&same, &mut twice);
+        assert_eq!(twice.list, [&message.list[..], &message.list].concat());
+        assert!(!reflect::equal(&twice, &message));
+        reflect::clear_all(&mut twice);
+        assert_eq!(twice, with::Texts::default());
+        reflect::merge(&message, &mut twice);
+        assert_eq!(twice, message);
+    }
+}
+
+#[test]
+fn shared_strings_obey_the_limits() {
+    let message = without::Texts { list: vec!["x".repeat(5000); 10], ..Default::default() };
+    let bytes = message.encode_to_vec();
+    let options = |memory| DecodeOptions::new().limits(Limits::default().memory(memory, 0));
+    assert!(options(40_000).decode::<with::Texts>(&bytes).is_err());
+    assert!(options(60_000).decode::<with::Texts>(&bytes).is_ok());
+    assert!(with::Texts::decode(&[0x0a, 1, 0xff]).is_err());
 }
 
 #[test]

@@ -62,13 +62,16 @@ fn fill_slot(slot: Slot<'_, '_>, depth: usize) {
             fill_slot(entry.value(), depth);
             true
         }),
-        Slot::Str(_)
+        Slot::Shared(_)
+        | Slot::OptShared(_)
+        | Slot::SharedList(_)
+        | Slot::Str(_)
         | Slot::OptStr(_)
         | Slot::Strs(_)
         | Slot::Slice(_)
         | Slot::OptSlice(_)
         | Slot::Slices(_) => {
-            unreachable!("owned messages borrow nothing")
+            unreachable!("owned messages borrow nothing, and the option is off")
         }
     }
 }

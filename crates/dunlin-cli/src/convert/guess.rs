@@ -55,6 +55,7 @@ fn is_set(slot: SlotRef<'_>) -> bool {
         SlotRef::String(text) => !text.is_empty(),
         SlotRef::Bytes(bytes) => !bytes.is_empty(),
         SlotRef::Strings(list) => !list.is_empty(),
+        SlotRef::SharedList(list) => !list.is_empty(),
         SlotRef::Bool(value) => value,
         SlotRef::I32(value) | SlotRef::Enum(value) => value != 0,
         SlotRef::I64(value) => value != 0,

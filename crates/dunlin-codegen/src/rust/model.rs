@@ -77,6 +77,8 @@ pub(super) struct Field<'p> {
     pub(super) boxed: bool,
     /// The scalar that stands in the place of the message that wraps it.
     pub(super) wrapped: Option<Kind>,
+    /// Whether its strings, and those in it, are shared ones.
+    pub(super) shared: bool,
 }
 
 /// A oneof of a message.
@@ -331,6 +333,7 @@ impl<'p> Model<'p> {
                 _ => unique(field(view.name()), &mut taken),
             };
             let wrapped = self.wrapped(&view);
+            let shared = self.options.flag("shared_strings", &view.full_name()) == Some(true);
             fields.push(Field {
                 view,
                 index,
@@ -340,6 +343,7 @@ impl<'p> Model<'p> {
                 shape: entry.cardinality(),
                 boxed: wrapped.is_none() && boxed.is_some_and(|boxed| boxed[index]),
                 wrapped,
+                shared: shared && wrapped.is_none(),
             });
         }
         let mut oneofs = Vec::new();

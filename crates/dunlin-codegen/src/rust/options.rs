@@ -199,6 +199,15 @@ impl Options {
         self.flag("hash_map", scope.into())
     }
 
+    /// Which string fields, and strings in map fields, are `SharedString` of the runtime instead of
+    /// `String`; none by default.
+    ///
+    /// Short strings then lie in the value itself and long ones in buffers that they share, so that
+    /// decoding allocates little and clones are cheap.
+    pub fn shared_strings(self, scope: impl Into<Scope>) -> Self {
+        self.flag("shared_strings", scope.into())
+    }
+
     /// Which singular fields of `google.protobuf.StringValue` and its like are `Option<String>` and
     /// so on, members of oneofs plain scalars; none by default.
     ///

@@ -279,7 +279,7 @@ impl MapRef for NoEntries {
         0
     }
 
-    fn for_each(&self, _: bool, _: Visit<'_>) {}
+    fn for_each<'s>(&'s self, _: bool, _: Visit<'_, 's>) {}
 }
 
 /// The key of a dynamic map.
@@ -439,7 +439,7 @@ impl MapRef for DynamicMap {
         self.entries.len()
     }
 
-    fn for_each(&self, _: bool, visit: Visit<'_>) {
+    fn for_each<'s>(&'s self, _: bool, visit: Visit<'_, 's>) {
         for (key, value) in &self.entries {
             if !visit(key.slot_ref(), value.slot_ref()) {
                 return;

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use super::{Measure, Writer};
+use crate::SharedString;
 use crate::message::Reflect;
 use crate::slot::Enumeration;
 use crate::wire::WireType;
@@ -160,6 +161,27 @@ slices! {
     Str &str;
     Bytes bytes::Bytes;
     Bytes &[u8];
+}
+
+impl Value<Str> for SharedString {
+    const WIRE_TYPE: WireType = WireType::Len;
+    #[inline(always)]
+    fn is_default(&self) -> bool {
+        self.is_empty()
+    }
+    #[inline(always)]
+    fn measure(&self, _: u32, out: &mut Measure) {
+        out.add(varint_len(self.len() as u64) + self.len());
+    }
+    #[inline(always)]
+    fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
+        out.varint(self.len() as u64);
+        out.slice(self.as_bytes());
+    }
+    #[inline(always)]
+    fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+        out.shared_field(number, self);
+    }
 }
 
 impl<M: Reflect> Value<Msg> for M {

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use super::{Value, Walk};
-use crate::UnknownFields;
+use crate::{SharedString, UnknownFields};
 use crate::raw::Output;
 use crate::wire::WireType;
 use crate::wire::write::{tag_len, varint_len};
@@ -168,6 +168,19 @@ impl<'w, 'o> Writer<'w, 'o> {
     pub(crate) fn slice_field(&mut self, number: u32, bytes: &[u8]) {
         let tag = number << 3 | WireType::Len as u32;
         if tag < 0x80 { self.short_field(tag as u8, bytes) } else { self.long_field(tag, bytes) }
+    }
+
+    /// A whole field of a shared string.
+    #[inline(always)]
+    pub(crate) fn shared_field(&mut self, number: u32, text: &SharedString) {
+        let tag = number << 3 | WireType::Len as u32;
+        let is_written = tag < 0x80
+            && text.as_short().is_some_and(|(chunk, len)| {
+                self.out.two_and_part_of(tag as u8, len as u8, chunk, len)
+            });
+        if !is_written {
+            self.long_field(tag, text.as_bytes());
+        }
     }
 
     #[inline(never)]

@@ -177,6 +177,10 @@ impl<'o> Writer<'o> {
                 let _: () = w.string(v);
                 Ok(())
             })?,
+            SlotRef::SharedList(values) => self.list(values, |w, v| {
+                let _: () = w.string(v);
+                Ok(())
+            })?,
             SlotRef::Strs(values) => self.list(values, |w, v| {
                 let _: () = w.string(v);
                 Ok(())
@@ -499,6 +503,7 @@ impl Writer<'_> {
         };
         let is_written = match value {
             SlotRef::Strings(paths) => paths.iter().all(|text| path(text)),
+            SlotRef::SharedList(paths) => paths.iter().all(|text| path(text)),
             SlotRef::Strs(paths) => paths.iter().all(|text| path(text)),
             _ => return Err(odd_type()),
         };

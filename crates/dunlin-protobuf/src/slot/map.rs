@@ -53,7 +53,7 @@ pub trait MapSlot<'a> {
 }
 
 /// Visits an entry; false stops.
-pub type Visit<'f> = &'f mut dyn FnMut(SlotRef<'_>, SlotRef<'_>) -> bool;
+pub type Visit<'f, 's> = &'f mut dyn FnMut(SlotRef<'s>, SlotRef<'s>) -> bool;
 
 /// A map field, lent for reading.
 pub trait MapRef {
@@ -66,7 +66,7 @@ pub trait MapRef {
     }
 
     /// Shows every entry; `sorted` asks for the order of keys.
-    fn for_each(&self, sorted: bool, visit: Visit<'_>);
+    fn for_each<'s>(&'s self, sorted: bool, visit: Visit<'_, 's>);
 }
 
 #[derive(Default)]
@@ -141,7 +141,7 @@ impl<'a, K: Part<'a> + Default, V: Part<'a> + Default> MapRef for BTreeMap<K, V>
         BTreeMap::len(self)
     }
 
-    fn for_each(&self, _: bool, visit: Visit<'_>) {
+    fn for_each<'s>(&'s self, _: bool, visit: Visit<'_, 's>) {
         for (key, value) in self {
             if !visit(key.slot_ref(), value.slot_ref()) {
                 return;
@@ -182,7 +182,7 @@ impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapRef for std::col
         std::collections::HashMap::len(self)
     }
 
-    fn for_each(&self, sorted: bool, visit: Visit<'_>) {
+    fn for_each<'s>(&'s self, sorted: bool, visit: Visit<'_, 's>) {
         if !sorted {
             for (key, value) in self {
                 if !visit(key.slot_ref(), value.slot_ref()) {
@@ -260,7 +260,7 @@ impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapRef for MapView<
         self.0.len()
     }
 
-    fn for_each(&self, _: bool, visit: Visit<'_>) {
+    fn for_each<'s>(&'s self, _: bool, visit: Visit<'_, 's>) {
         // The last entry of each key, in the order of keys.
         let mut entries: Vec<_> = self.0.iter().collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));

@@ -173,6 +173,9 @@ impl Writer<'_> {
             SlotRef::F32s(values) => self.each(name, field, of, values.iter().map(|&v| SlotRef::F32(v))),
             SlotRef::F64s(values) => self.each(name, field, of, values.iter().map(|&v| SlotRef::F64(v))),
             SlotRef::Strings(values) => self.each(name, field, of, values.iter().map(|v| SlotRef::String(v))),
+            SlotRef::SharedList(values) => {
+                self.each(name, field, of, values.iter().map(|v| SlotRef::String(v)))
+            }
             SlotRef::Strs(values) => self.each(name, field, of, values.iter().map(|v| SlotRef::String(v))),
             SlotRef::BytesList(values) => {
                 self.each(name, field, of, values.iter().map(|v| SlotRef::Bytes(v)))

@@ -6,8 +6,8 @@ use dunlin_protobuf::table::{Kind, Shape};
 use crate::rust::model::{Field, Flavor, Message, Model};
 
 /// The part of a slot's name that says the type in Rust.
-fn slot_name(kind: Kind, flavor: Flavor) -> &'static str {
-    match kind {
+fn slot_name(field: &Field<'_>, flavor: Flavor) -> &'static str {
+    match field.kind {
         Kind::Bool => "Bool",
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "I32",
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "I64",
@@ -16,6 +16,7 @@ fn slot_name(kind: Kind, flavor: Flavor) -> &'static str {
         Kind::Float => "F32",
         Kind::Double => "F64",
         Kind::String if flavor == Flavor::View => "Str",
+        Kind::String if field.shared => "Shared",
         Kind::String => "String",
         Kind::Bytes if flavor == Flavor::View => "Slice",
         Kind::Bytes => "Bytes",
@@ -24,9 +25,9 @@ fn slot_name(kind: Kind, flavor: Flavor) -> &'static str {
     }
 }
 
-fn list_name(kind: Kind, flavor: Flavor) -> String {
-    match slot_name(kind, flavor) {
-        "Bytes" => "BytesList".into(),
+fn list_name(field: &Field<'_>, flavor: Flavor) -> String {
+    match slot_name(field, flavor) {
+        name @ ("Bytes" | "Shared") => format!("{name}List"),
         name => format!("{name}s"),
     }
 }
@@ -49,11 +50,11 @@ fn is_open(field: &Field<'_>) -> bool {
 /// Lends a member for writing.
 pub(super) fn slot(model: &Model<'_>, message: &Message<'_>, field: &Field<'_>, flavor: Flavor) -> String {
     let ident = &field.ident;
-    let name = slot_name(field.kind, flavor);
+    let name = slot_name(field, flavor);
     match field.shape {
         Shape::Map => format!("Slot::Map(&mut self.{ident})"),
         Shape::Repeated | Shape::Packed => {
-            format!("Slot::{}(&mut self.{ident})", list_name(field.kind, flavor))
+            format!("Slot::{}(&mut self.{ident})", list_name(field, flavor))
         }
         Shape::Oneof(oneof) => {
             let member = oneof_member(model, message, oneof, field, flavor);
@@ -78,10 +79,9 @@ pub(super) fn slot(model: &Model<'_>, message: &Message<'_>, field: &Field<'_>, 
 }
 
 /// The part of a slot reference's name.
-fn ref_name(kind: Kind) -> &'static str {
-    match slot_name(kind, Flavor::Owned) {
-        "Str" => "String",
-        "Slice" => "Bytes",
+fn ref_name(field: &Field<'_>) -> &'static str {
+    match slot_name(field, Flavor::Owned) {
+        "Shared" => "String",
         name => name,
     }
 }
@@ -94,11 +94,11 @@ pub(super) fn slot_ref(
     flavor: Flavor,
 ) -> String {
     let ident = &field.ident;
-    let name = ref_name(field.kind);
+    let name = ref_name(field);
     match field.shape {
         Shape::Map => format!("SlotRef::Map(&self.{ident})"),
         Shape::Repeated | Shape::Packed => {
-            format!("SlotRef::{}(&self.{ident})", list_name(field.kind, flavor))
+            format!("SlotRef::{}(&self.{ident})", list_name(field, flavor))
         }
         Shape::Oneof(oneof) => {
             let member = oneof_member(model, message, oneof, field, flavor);

@@ -38,6 +38,17 @@ impl<'p> Model<'p> {
         flavor: Flavor,
         from: &[String],
     ) -> String {
+        self.one_type(view, kind, flavor, false, from)
+    }
+
+    fn one_type(
+        &self,
+        view: &FieldView<'p>,
+        kind: Kind,
+        flavor: Flavor,
+        shared: bool,
+        from: &[String],
+    ) -> String {
         let runtime = self.options.runtime();
         match kind {
             Kind::Bool => "bool".into(),
@@ -48,6 +59,7 @@ impl<'p> Model<'p> {
             Kind::Float => "f32".into(),
             Kind::Double => "f64".into(),
             Kind::String if flavor == Flavor::View => "&'a str".into(),
+            Kind::String if shared => format!("{runtime}::SharedString"),
             Kind::String => self.std("String", from),
             Kind::Bytes if flavor == Flavor::View => "&'a [u8]".into(),
             Kind::Bytes => format!("{runtime}::bytes::Bytes"),
@@ -66,8 +78,8 @@ impl<'p> Model<'p> {
     pub(in crate::rust) fn member_type(&self, field: &Field<'p>, flavor: Flavor, from: &[String]) -> String {
         if field.shape == Shape::Map {
             let (key, value) = entry(&field.view);
-            let key = self.value_type(&key, kind_of(&key), flavor, from);
-            let value = self.value_type(&value, kind_of(&value), flavor, from);
+            let key = self.one_type(&key, kind_of(&key), flavor, field.shared, from);
+            let value = self.one_type(&value, kind_of(&value), flavor, field.shared, from);
             let runtime = self.options.runtime();
             return match flavor {
                 Flavor::Owned if self.options.flag("hash_map", &field.view.full_name()) == Some(true) => {
@@ -77,7 +89,8 @@ impl<'p> Model<'p> {
                 Flavor::View => format!("{runtime}::slot::MapView<{key}, {value}>"),
             };
         }
-        let value = self.value_type(&field.view, field.wrapped.unwrap_or(field.kind), flavor, from);
+        let kind = field.wrapped.unwrap_or(field.kind);
+        let value = self.one_type(&field.view, kind, flavor, field.shared, from);
         let value = if field.boxed { format!("{}<{value}>", self.std("Box", from)) } else { value };
         match field.shape {
             Shape::Repeated | Shape::Packed => format!("{}<{value}>", self.std("Vec", from)),

@@ -45,6 +45,7 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("views", Form::Flag, "views that borrow"),
     option("boxed", Form::Flag, "message fields in boxes"),
     option("hash_map", Form::Flag, "map fields as HashMap"),
+    option("shared_strings", Form::Flag, "string fields as SharedString"),
     option("wrappers", Form::Flag, "fields of wrapper messages as Option of the scalar"),
     option("strip_enum_prefix", Form::Flag, "constants of enums without the enum's name"),
     option("serde", Form::Flag, "Serialize and Deserialize by the rules of ProtoJSON"),

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use bytes::Bytes;
 
 use super::{Reader, Result};
+use crate::SharedString;
 use crate::json::base64;
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::number::{self, NotInteger, Number};
@@ -101,6 +102,12 @@ impl Reader<'_, '_> {
         let text = self.lex.string()?;
         self.memory(text.len())?;
         Ok(text.into_owned())
+    }
+
+    pub(super) fn shared(&mut self) -> Result<SharedString> {
+        let text = self.lex.string()?;
+        self.memory(text.len())?;
+        Ok(SharedString::from(&*text))
     }
 
     pub(super) fn bytes(&mut self, field: &FieldTable) -> Result<Bytes> {

@@ -33,6 +33,7 @@ impl Reader<'_, '_> {
             Slot::F32(place) => *place = self.f32()?,
             Slot::F64(place) => *place = self.f64()?,
             Slot::String(place) => *place = self.text()?,
+            Slot::Shared(place) => *place = self.shared()?,
             Slot::Bytes(place) => *place = self.bytes(field)?,
 
             Slot::OptBool(place) => *place = Some(self.lex.boolean()?),
@@ -43,6 +44,7 @@ impl Reader<'_, '_> {
             Slot::OptF32(place) => *place = Some(self.f32()?),
             Slot::OptF64(place) => *place = Some(self.f64()?),
             Slot::OptString(place) => *place = Some(self.text()?),
+            Slot::OptShared(place) => *place = Some(self.shared()?),
             Slot::OptBytes(place) => *place = Some(self.bytes(field)?),
 
             Slot::Bools(values) => self.list(values, |reader| reader.lex.boolean())?,
@@ -60,6 +62,7 @@ impl Reader<'_, '_> {
             Slot::F32s(values) => self.list(values, Self::f32)?,
             Slot::F64s(values) => self.list(values, Self::f64)?,
             Slot::Strings(values) => self.list(values, Self::text)?,
+            Slot::SharedList(values) => self.list(values, Self::shared)?,
             Slot::BytesList(values) => self.list(values, |reader| reader.bytes(field))?,
             Slot::Enums(values) => {
                 values.clear();
