@@ -85,8 +85,13 @@ pub(crate) fn decode_into<'a, M: Fields<'a> + ?Sized>(
     if bytes.len() > limits.size {
         return Err(error::too_large(bytes.len(), limits));
     }
-    let mut cx =
-        Context { budget: limits.budget(bytes.len()), source, registry, left: bytes.len(), buffer: BytesMut::new() };
+    let mut cx = Context {
+        budget: limits.budget(bytes.len()),
+        source,
+        registry,
+        left: bytes.len(),
+        buffer: BytesMut::new(),
+    };
     message.merge_fields(bytes, 0, 0, &mut cx)?;
     if !partial && message.table().has_required {
         required::check(message.as_reflect())?;

@@ -16,10 +16,10 @@ pub(crate) use storage::Storage;
 pub use storage::{DynamicMap, MapKey};
 
 use crate::decode::{Context, merge};
-use crate::encode::walk_field;
+use crate::encode::{Measure, Msg, Str, Walk, Writer, walk_field};
 use crate::message::{Fields, Reflect};
 use crate::slot::{Part, Slot, SlotRef};
-use crate::table::{Shape, TableRef};
+use crate::table::{Kind, Shape, TableRef};
 use crate::{DecodeError, DecodeOptions, UnknownFields};
 
 /// A message whose type is known only at run time.
@@ -58,6 +58,9 @@ pub struct DynamicMessage {
     fields: Vec<(u32, Storage)>,
     unknown: UnknownFields,
 }
+
+/// How many fields a message first has room for.
+const FIRST_FIELDS: usize = 8;
 
 impl DynamicMessage {
     /// An empty message.
@@ -138,24 +141,38 @@ impl Reflect for DynamicMessage {
         &self.unknown
     }
 
-    fn measure(&self, out: &mut crate::encode::Measure) {
+    fn measure(&self, out: &mut Measure) {
         self.walk(out);
     }
 
-    fn write(&self, out: &mut crate::encode::Writer<'_, '_>) {
+    fn write(&self, out: &mut Writer<'_, '_>) {
         self.walk(out);
     }
 }
 
 impl DynamicMessage {
-    fn walk(&self, out: &mut impl crate::encode::Walk) {
-        let fields = self.table.fields();
+    /// As walking over slots does, past the fields that are not set.
+    fn walk(&self, out: &mut impl Walk) {
         for (index, storage) in &self.fields {
-            if let Some(field) = fields.get(*index as usize) {
-                match storage {
-                    Storage::Map(map) => map.walk(field.number(), out),
-                    storage => walk_field(storage.slot_ref(), field, &self.table, out),
+            let Some(field) = self.table.fields().get(*index as usize) else { continue };
+            let number = field.number();
+            // The types of these are known here; what remains is walked as any slot is.
+            match storage {
+                Storage::String(Some(text)) if field.cardinality() == Shape::Implicit => {
+                    out.implicit::<Str>(number, text);
                 }
+                Storage::String(Some(text)) => out.member::<Str>(number, text),
+                Storage::Strings(texts) => out.repeated::<Str>(number, texts),
+                Storage::Message(place) if field.kind() == Kind::Message => {
+                    if let Some(message) = place.get() {
+                        out.member::<Msg>(number, message);
+                    }
+                }
+                Storage::Messages(list) if field.kind() == Kind::Message => {
+                    out.repeated::<Msg>(number, &list.messages);
+                }
+                Storage::Map(map) => map.walk(number, out),
+                storage => walk_field(storage.slot_ref(), field, &self.table, out),
             }
         }
         out.unknown(&self.unknown);
@@ -173,6 +190,9 @@ impl<'a> Fields<'a> for DynamicMessage {
                 if let Some(Shape::Oneof(oneof)) = self.table.fields().get(index).map(|field| field.shape) {
                     self.clear_members(oneof);
                     at = self.find(index as u32).unwrap_or_else(|at| at);
+                }
+                if self.fields.capacity() == 0 {
+                    self.fields.reserve_exact(self.table.fields().len().min(FIRST_FIELDS));
                 }
                 self.fields.insert(at, (index as u32, Storage::new(&self.table, index)));
                 at

@@ -282,11 +282,12 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         (SlotRef::F32s(from), Slot::F32s(to)) => return to.extend_from_slice(from),
         (SlotRef::F64s(from), Slot::F64s(to)) => return to.extend_from_slice(from),
         (SlotRef::SharedList(from), Slot::SharedList(to)) => return to.extend_from_slice(from),
-        (from @ (SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_)), to) => match to {
-            Slot::Strings(to) => return to.extend(texts(from).into_iter().map(str::to_owned)),
-            Slot::SharedList(to) => return to.extend(texts(from).into_iter().map(SharedString::from)),
-            to => (from, to),
-        },
+        (from, Slot::Strings(to)) => {
+            return to.extend(from.texts().unwrap_or_default().into_iter().map(str::to_owned));
+        }
+        (from, Slot::SharedList(to)) => {
+            return to.extend(from.texts().unwrap_or_default().into_iter().map(SharedString::from));
+        }
         (SlotRef::String(from), Slot::Shared(to)) => return *to = from.into(),
         (SlotRef::String(from), Slot::OptShared(to)) => return *to = Some(from.into()),
         (SlotRef::BytesList(from), Slot::BytesList(to)) => return to.extend_from_slice(from),
@@ -371,7 +372,7 @@ fn equal_slots(a: SlotRef<'_>, b: SlotRef<'_>) -> bool {
         (
             SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_),
             SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_),
-        ) => texts(a) == texts(b),
+        ) => a.texts() == b.texts(),
         (SlotRef::BytesList(_) | SlotRef::Slices(_), SlotRef::BytesList(_) | SlotRef::Slices(_)) => {
             slices(a) == slices(b)
         }
@@ -404,15 +405,6 @@ fn numbers(value: SlotRef<'_>) -> Vec<i32> {
     match value {
         SlotRef::I32s(values) => values.to_vec(),
         SlotRef::Enums(values) => (0..values.len()).filter_map(|i| values.get(i)).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn texts<'s>(value: SlotRef<'s>) -> Vec<&'s str> {
-    match value {
-        SlotRef::Strings(values) => values.iter().map(String::as_str).collect(),
-        SlotRef::SharedList(values) => values.iter().map(|text| &**text).collect(),
-        SlotRef::Strs(values) => values.to_vec(),
         _ => Vec::new(),
     }
 }

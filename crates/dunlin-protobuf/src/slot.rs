@@ -162,6 +162,16 @@ impl<'s> SlotRef<'s> {
         value.map_or(Self::Absent, |value| Self::Enum(value.number()))
     }
 
+    /// The texts of a repeated string field, however they are held.
+    pub fn texts(self) -> Option<Vec<&'s str>> {
+        Some(match self {
+            Self::Strings(values) => values.iter().map(String::as_str).collect(),
+            Self::SharedList(values) => values.iter().map(SharedString::as_str).collect(),
+            Self::Strs(values) => values.to_vec(),
+            _ => return None,
+        })
+    }
+
     /// A message that may be there.
     #[inline]
     pub fn opt_message<M: Reflect>(value: Option<&'s M>) -> Self {

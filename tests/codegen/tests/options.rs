@@ -60,7 +60,8 @@ fn wrapped_scalars_are_the_messages_on_the_wire_and_in_text() {
 
 #[test]
 fn shared_strings_are_strings_in_every_format() {
-    for text in ["", "short", "twenty-three bytes here", "twenty-four bytes are not", &"long \u{1f389}".repeat(300)]
+    for text in
+        ["", "short", "twenty-three bytes here", "twenty-four bytes are not", &"long \u{1f389}".repeat(300)]
     {
         let message = with::Texts {
             one: text.into(),

@@ -54,14 +54,12 @@ fn is_set(slot: SlotRef<'_>) -> bool {
         SlotRef::Map(map) => !map.is_empty(),
         SlotRef::String(text) => !text.is_empty(),
         SlotRef::Bytes(bytes) => !bytes.is_empty(),
-        SlotRef::Strings(list) => !list.is_empty(),
-        SlotRef::SharedList(list) => !list.is_empty(),
         SlotRef::Bool(value) => value,
         SlotRef::I32(value) | SlotRef::Enum(value) => value != 0,
         SlotRef::I64(value) => value != 0,
         SlotRef::U32(value) => value != 0,
         SlotRef::U64(value) => value != 0,
-        _ => true,
+        list => list.texts().is_none_or(|texts| !texts.is_empty()),
     }
 }
 

@@ -1,12 +1,10 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::DynamicMessage;
-use crate::DecodeError;
 use crate::decode::Context;
 use crate::encode::{Walk, walk_field};
 use crate::message::{Fields, Reflect};
@@ -14,6 +12,7 @@ use crate::slot::{
     EntrySlots, Fill, MapRef, MapSlot, MessageList, MessageListRef, MessageSlot, Part, Slot, SlotRef, Visit,
 };
 use crate::table::{FieldTable, Kind, Shape, TableRef};
+use crate::{DecodeError, SharedString};
 
 /// The value of one field of a dynamic message.
 ///
@@ -27,7 +26,7 @@ pub(crate) enum Storage {
     U64(Option<u64>),
     F32(Option<f32>),
     F64(Option<f64>),
-    String(Option<String>),
+    String(Option<SharedString>),
     Bytes(Option<Bytes>),
     Enum(Option<i32>),
     Message(Box<Place>),
@@ -38,7 +37,7 @@ pub(crate) enum Storage {
     U64s(Vec<u64>),
     F32s(Vec<f32>),
     F64s(Vec<f64>),
-    Strings(Vec<String>),
+    Strings(Vec<SharedString>),
     BytesList(Vec<Bytes>),
     Enums(Vec<i32>),
     Messages(Box<List>),
@@ -75,7 +74,7 @@ impl Storage {
             Kind::Bytes => Self::Bytes(None),
             Kind::Message | Kind::Group => {
                 let table = field.message_table(of).expect("the pool gives every message field its type");
-                Self::Message(Box::new(Place { table, message: None }))
+                Self::Message(Box::new(Place { message: DynamicMessage::new(table), is_set: false }))
             }
         }
     }
@@ -123,7 +122,7 @@ impl Storage {
                 Kind::Uint64 | Kind::Fixed64 => SlotRef::U64s(&[]),
                 Kind::Float => SlotRef::F32s(&[]),
                 Kind::Double => SlotRef::F64s(&[]),
-                Kind::String => SlotRef::Strings(&[]),
+                Kind::String => SlotRef::SharedList(&[]),
                 Kind::Bytes => SlotRef::BytesList(&[]),
                 Kind::Message | Kind::Group => SlotRef::Messages(&NoMessages),
             },
@@ -143,7 +142,7 @@ impl<'a> Part<'a> for Storage {
             Self::U64(value) => Slot::OptU64(value),
             Self::F32(value) => Slot::OptF32(value),
             Self::F64(value) => Slot::OptF64(value),
-            Self::String(value) => Slot::OptString(value),
+            Self::String(value) => Slot::OptShared(value),
             Self::Bytes(value) => Slot::OptBytes(value),
             Self::Message(place) => Slot::Message(&mut **place),
             Self::Bools(values) => Slot::Bools(values),
@@ -153,7 +152,7 @@ impl<'a> Part<'a> for Storage {
             Self::U64s(values) => Slot::U64s(values),
             Self::F32s(values) => Slot::F32s(values),
             Self::F64s(values) => Slot::F64s(values),
-            Self::Strings(values) => Slot::Strings(values),
+            Self::Strings(values) => Slot::SharedList(values),
             Self::BytesList(values) => Slot::BytesList(values),
             Self::Messages(list) => Slot::Messages(&mut **list),
             Self::Map(map) => Slot::Map(&mut **map),
@@ -173,7 +172,7 @@ impl<'a> Part<'a> for Storage {
             Self::F64(value) => (*value).into(),
             Self::String(value) => value.as_deref().into(),
             Self::Bytes(value) => value.as_deref().into(),
-            Self::Message(place) => SlotRef::opt_message(place.message.as_ref()),
+            Self::Message(place) => SlotRef::opt_message(place.get()),
             Self::Bools(values) => SlotRef::Bools(values),
             Self::I32s(values) | Self::Enums(values) => SlotRef::I32s(values),
             Self::I64s(values) => SlotRef::I64s(values),
@@ -181,7 +180,7 @@ impl<'a> Part<'a> for Storage {
             Self::U64s(values) => SlotRef::U64s(values),
             Self::F32s(values) => SlotRef::F32s(values),
             Self::F64s(values) => SlotRef::F64s(values),
-            Self::Strings(values) => SlotRef::Strings(values),
+            Self::Strings(values) => SlotRef::SharedList(values),
             Self::BytesList(values) => SlotRef::BytesList(values),
             Self::Messages(list) => SlotRef::Messages(&**list),
             Self::Map(map) => SlotRef::Map(&**map),
@@ -192,21 +191,30 @@ impl<'a> Part<'a> for Storage {
 /// The place of a message, which knows what may be put there.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    table: TableRef,
-    message: Option<DynamicMessage>,
+    /// Empty if it is not set.
+    message: DynamicMessage,
+    is_set: bool,
+}
+
+impl Place {
+    #[inline]
+    pub(super) fn get(&self) -> Option<&DynamicMessage> {
+        self.is_set.then_some(&self.message)
+    }
 }
 
 impl<'a> MessageSlot<'a> for Place {
     fn get_mut(&mut self) -> Option<&mut dyn Fields<'a>> {
-        self.message.as_mut().map(|message| message as _)
+        if self.is_set { Some(&mut self.message) } else { None }
     }
 
     fn get_or_insert(&mut self) -> &mut dyn Fields<'a> {
-        self.message.get_or_insert_with(|| DynamicMessage::new(self.table.clone()))
+        self.is_set = true;
+        &mut self.message
     }
 
     fn clear(&mut self) {
-        self.message = None;
+        *self = Self { message: DynamicMessage::new(self.message.table()), is_set: false };
     }
 
     fn size(&self) -> usize {
@@ -215,12 +223,12 @@ impl<'a> MessageSlot<'a> for Place {
 }
 
 /// Messages have at least one field, or are as good as.
-const FIELD_SIZE: usize = 4 * size_of::<(u32, Storage)>();
+const FIELD_SIZE: usize = super::FIRST_FIELDS * size_of::<(u32, Storage)>();
 
 #[derive(Clone, Debug)]
 pub(crate) struct List {
     table: TableRef,
-    messages: Vec<DynamicMessage>,
+    pub(super) messages: Vec<DynamicMessage>,
 }
 
 impl<'a> MessageList<'a> for List {
@@ -291,7 +299,7 @@ pub enum MapKey {
     I64(i64),
     U32(u32),
     U64(u64),
-    String(String),
+    String(SharedString),
 }
 
 impl MapKey {
@@ -302,7 +310,7 @@ impl MapKey {
             Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Self::I64(0),
             Kind::Uint32 | Kind::Fixed32 => Self::U32(0),
             Kind::Uint64 | Kind::Fixed64 => Self::U64(0),
-            _ => Self::String(String::new()),
+            _ => Self::String(SharedString::default()),
         }
     }
 
@@ -313,7 +321,7 @@ impl MapKey {
             Self::I64(value) => Slot::I64(value),
             Self::U32(value) => Slot::U32(value),
             Self::U64(value) => Slot::U64(value),
-            Self::String(value) => Slot::String(value),
+            Self::String(value) => Slot::Shared(value),
         }
     }
 
@@ -388,7 +396,7 @@ impl Storage {
             Self::U64(value) => *value = Some(0),
             Self::F32(value) => *value = Some(0.0),
             Self::F64(value) => *value = Some(0.0),
-            Self::String(value) => *value = Some(String::new()),
+            Self::String(value) => *value = Some(SharedString::default()),
             Self::Bytes(value) => *value = Some(Bytes::new()),
             Self::Enum(value) => *value = Some(field.enum_table(of).map_or(0, |e| e.default_number())),
             Self::Message(place) => {

@@ -1,10 +1,10 @@
 use alloc::vec::Vec;
 
 use super::{Value, Walk};
-use crate::{SharedString, UnknownFields};
 use crate::raw::Output;
 use crate::wire::WireType;
 use crate::wire::write::{tag_len, varint_len};
+use crate::{SharedString, UnknownFields};
 
 /// How many lengths are kept without memory from the heap.
 const INLINE: usize = 32;
@@ -175,9 +175,9 @@ impl<'w, 'o> Writer<'w, 'o> {
     pub(crate) fn shared_field(&mut self, number: u32, text: &SharedString) {
         let tag = number << 3 | WireType::Len as u32;
         let is_written = tag < 0x80
-            && text.as_short().is_some_and(|(chunk, len)| {
-                self.out.two_and_part_of(tag as u8, len as u8, chunk, len)
-            });
+            && text
+                .as_short()
+                .is_some_and(|(chunk, len)| self.out.two_and_part_of(tag as u8, len as u8, chunk, len));
         if !is_written {
             self.long_field(tag, text.as_bytes());
         }

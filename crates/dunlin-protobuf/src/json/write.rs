@@ -501,13 +501,7 @@ impl Writer<'_> {
             is_first = false;
             time::write_path(path, &mut self.out)
         };
-        let is_written = match value {
-            SlotRef::Strings(paths) => paths.iter().all(|text| path(text)),
-            SlotRef::SharedList(paths) => paths.iter().all(|text| path(text)),
-            SlotRef::Strs(paths) => paths.iter().all(|text| path(text)),
-            _ => return Err(odd_type()),
-        };
-        if !is_written {
+        if !value.texts().ok_or_else(odd_type)?.into_iter().all(&mut path) {
             return Err(invalid(
                 "a path of the field mask has no form in camel case that could be read back",
             ));

@@ -86,10 +86,9 @@ impl Reader<'_> {
             let Some(option) = OPTIONS.iter().find(|option| option.name == field.name()) else { continue };
             match message.slot_ref(index) {
                 SlotRef::Bool(on) => self.rules.push(option.name, full_name, on.to_string()),
-                SlotRef::Strings(texts) => {
-                    texts.iter().for_each(|text| self.rules.push(option.name, full_name, text));
-                }
-                _ => {}
+                value => value.texts().into_iter().flatten().for_each(|text| {
+                    self.rules.push(option.name, full_name, text);
+                }),
             }
         }
     }
