@@ -68,6 +68,7 @@ fn with_options() -> Options {
         .shared_strings(".options.Texts")
         .shared_strings((".options.Texts.owned", false))
         .hash_map(".options.Texts.hashed")
+        .byte_vec(".options.Blobs")
         .serde(".options.Serde")
         .serde(".options.Status")
         .message_attribute(".options.Attributes", "#[derive(Eq, Hash)]")

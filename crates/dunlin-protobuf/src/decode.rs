@@ -171,6 +171,7 @@ pub(crate) fn merge_slot<'a>(
         Slot::Shared(value) => *value = shared_string(buf, pos, cx)?,
         Slot::Str(value) => *value = string(buf, pos)?,
         Slot::Bytes(value) => *value = read_bytes(buf, pos, cx)?,
+        Slot::ByteVec(value) => *value = read_byte_vec(buf, pos, cx)?,
         Slot::Slice(value) => *value = take(buf, pos)?,
 
         Slot::OptBool(value) => *value = Some(varint(buf, pos)? != 0),
@@ -184,6 +185,7 @@ pub(crate) fn merge_slot<'a>(
         Slot::OptShared(value) => *value = Some(shared_string(buf, pos, cx)?),
         Slot::OptStr(value) => *value = Some(string(buf, pos)?),
         Slot::OptBytes(value) => *value = Some(read_bytes(buf, pos, cx)?),
+        Slot::OptByteVec(value) => *value = Some(read_byte_vec(buf, pos, cx)?),
         Slot::OptSlice(value) => *value = Some(take(buf, pos)?),
 
         Slot::Bools(values) => read_list(values, kind, tag, buf, pos, cx)?,
@@ -197,6 +199,7 @@ pub(crate) fn merge_slot<'a>(
         Slot::SharedList(values) => read_shared_strings(values, tag, buf, pos, cx)?,
         Slot::Strs(values) => read_run(values, tag, buf, pos, cx, |buf, pos, _| string(buf, pos))?,
         Slot::BytesList(values) => read_run(values, tag, buf, pos, cx, read_bytes)?,
+        Slot::ByteVecs(values) => read_run(values, tag, buf, pos, cx, read_byte_vec)?,
         Slot::Slices(values) => read_run(values, tag, buf, pos, cx, |buf, pos, _| take(buf, pos))?,
 
         Slot::Enum(value) => {
@@ -323,6 +326,13 @@ fn read_bytes(buf: &[u8], pos: &mut usize, cx: &mut Context<'_>) -> Result<Bytes
     let value = take(buf, pos)?;
     cx.budget.memory(value.len())?;
     Ok(cx.bytes(value, *pos - value.len()))
+}
+
+#[inline]
+fn read_byte_vec(buf: &[u8], pos: &mut usize, cx: &mut Context<'_>) -> Result<Vec<u8>, Cause> {
+    let value = take(buf, pos)?;
+    cx.budget.memory(value.len())?;
+    Ok(value.to_vec())
 }
 
 // One generic body per type of element, shared by all messages.

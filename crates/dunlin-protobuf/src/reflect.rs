@@ -74,6 +74,7 @@ pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
         (Slot::String(place), Value::String(value)) => *place = value,
         (Slot::Shared(place), Value::String(value)) => *place = value.into(),
         (Slot::Bytes(place), Value::Bytes(value)) => *place = value,
+        (Slot::ByteVec(place), Value::Bytes(value)) => *place = value.into(),
 
         (Slot::OptBool(place), Value::Bool(value)) => *place = Some(value),
         (Slot::OptI32(place), Value::I32(value) | Value::Enum(value)) => *place = Some(value),
@@ -84,6 +85,7 @@ pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
         (Slot::OptF64(place), Value::F64(value)) => *place = Some(value),
         (Slot::OptString(place), Value::String(value)) => *place = Some(value),
         (Slot::OptShared(place), Value::String(value)) => *place = Some(value.into()),
+        (Slot::OptByteVec(place), Value::Bytes(value)) => *place = Some(value.into()),
         (Slot::OptBytes(place), Value::Bytes(value)) => *place = Some(value),
 
         (Slot::Bools(values), Value::Bool(value)) => values.push(value),
@@ -95,6 +97,7 @@ pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
         (Slot::F64s(values), Value::F64(value)) => values.push(value),
         (Slot::Strings(values), Value::String(value)) => values.push(value),
         (Slot::SharedList(values), Value::String(value)) => values.push(value.into()),
+        (Slot::ByteVecs(values), Value::Bytes(value)) => values.push(value.into()),
         (Slot::BytesList(values), Value::Bytes(value)) => values.push(value),
 
         (Slot::Enum(place), Value::Enum(value)) => return place.set(value).then_some(()).ok_or(TypeMismatch),
@@ -129,6 +132,7 @@ pub fn clear(message: &mut dyn Fields<'_>, index: usize) {
         Slot::Shared(place) => *place = SharedString::default(),
         Slot::Str(place) => *place = "",
         Slot::Bytes(place) => place.clear(),
+        Slot::ByteVec(place) => place.clear(),
         Slot::Slice(place) => *place = &[],
         Slot::OptBool(place) => *place = None,
         Slot::OptI32(place) => *place = None,
@@ -141,6 +145,7 @@ pub fn clear(message: &mut dyn Fields<'_>, index: usize) {
         Slot::OptShared(place) => *place = None,
         Slot::OptStr(place) => *place = None,
         Slot::OptBytes(place) => *place = None,
+        Slot::OptByteVec(place) => *place = None,
         Slot::OptSlice(place) => *place = None,
         Slot::Bools(values) => values.clear(),
         Slot::I32s(values) => values.clear(),
@@ -153,6 +158,7 @@ pub fn clear(message: &mut dyn Fields<'_>, index: usize) {
         Slot::SharedList(values) => values.clear(),
         Slot::Strs(values) => values.clear(),
         Slot::BytesList(values) => values.clear(),
+        Slot::ByteVecs(values) => values.clear(),
         Slot::Slices(values) => values.clear(),
         Slot::Enum(place) => place.clear(),
         Slot::Enums(values) => values.clear(),
@@ -214,6 +220,7 @@ pub(crate) fn is_empty(value: SlotRef<'_>) -> bool {
         SlotRef::SharedList(values) => values.is_empty(),
         SlotRef::Strs(values) => values.is_empty(),
         SlotRef::BytesList(values) => values.is_empty(),
+        SlotRef::ByteVecs(values) => values.is_empty(),
         SlotRef::Slices(values) => values.is_empty(),
         SlotRef::Enums(values) => values.is_empty(),
         SlotRef::Messages(values) => values.is_empty(),
@@ -291,8 +298,12 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         (SlotRef::String(from), Slot::Shared(to)) => return *to = from.into(),
         (SlotRef::String(from), Slot::OptShared(to)) => return *to = Some(from.into()),
         (SlotRef::BytesList(from), Slot::BytesList(to)) => return to.extend_from_slice(from),
-        (SlotRef::Slices(from), Slot::BytesList(to)) => {
-            return to.extend(from.iter().map(|slice| Bytes::copy_from_slice(slice)));
+        (from, Slot::BytesList(to)) => {
+            let from = from.byte_slices().unwrap_or_default();
+            return to.extend(from.into_iter().map(Bytes::copy_from_slice));
+        }
+        (from, Slot::ByteVecs(to)) => {
+            return to.extend(from.byte_slices().unwrap_or_default().into_iter().map(<[u8]>::to_vec));
         }
         (SlotRef::Enums(from), Slot::Enums(to)) => {
             (0..from.len()).filter_map(|i| from.get(i)).for_each(|number| {
@@ -373,9 +384,10 @@ fn equal_slots(a: SlotRef<'_>, b: SlotRef<'_>) -> bool {
             SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_),
             SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_),
         ) => a.texts() == b.texts(),
-        (SlotRef::BytesList(_) | SlotRef::Slices(_), SlotRef::BytesList(_) | SlotRef::Slices(_)) => {
-            slices(a) == slices(b)
-        }
+        (
+            SlotRef::BytesList(_) | SlotRef::ByteVecs(_) | SlotRef::Slices(_),
+            SlotRef::BytesList(_) | SlotRef::ByteVecs(_) | SlotRef::Slices(_),
+        ) => a.byte_slices() == b.byte_slices(),
         (SlotRef::Messages(a), SlotRef::Messages(b)) => {
             a.len() == b.len()
                 && (0..a.len()).all(|i| matches!((a.get(i), b.get(i)), (Some(a), Some(b)) if equal(a, b)))
@@ -405,14 +417,6 @@ fn numbers(value: SlotRef<'_>) -> Vec<i32> {
     match value {
         SlotRef::I32s(values) => values.to_vec(),
         SlotRef::Enums(values) => (0..values.len()).filter_map(|i| values.get(i)).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn slices<'s>(value: SlotRef<'s>) -> Vec<&'s [u8]> {
-    match value {
-        SlotRef::BytesList(values) => values.iter().map(|bytes| &**bytes).collect(),
-        SlotRef::Slices(values) => values.to_vec(),
         _ => Vec::new(),
     }
 }

@@ -37,6 +37,7 @@ pub enum Slot<'s, 'a> {
     Shared(&'s mut SharedString),
     Str(&'s mut &'a str),
     Bytes(&'s mut Bytes),
+    ByteVec(&'s mut Vec<u8>),
     Slice(&'s mut &'a [u8]),
 
     OptBool(&'s mut Option<bool>),
@@ -50,6 +51,7 @@ pub enum Slot<'s, 'a> {
     OptShared(&'s mut Option<SharedString>),
     OptStr(&'s mut Option<&'a str>),
     OptBytes(&'s mut Option<Bytes>),
+    OptByteVec(&'s mut Option<Vec<u8>>),
     OptSlice(&'s mut Option<&'a [u8]>),
 
     Bools(&'s mut Vec<bool>),
@@ -63,6 +65,7 @@ pub enum Slot<'s, 'a> {
     SharedList(&'s mut Vec<SharedString>),
     Strs(&'s mut Vec<&'a str>),
     BytesList(&'s mut Vec<Bytes>),
+    ByteVecs(&'s mut Vec<Vec<u8>>),
     Slices(&'s mut Vec<&'a [u8]>),
 
     /// An enum; the number of an open one is an `I32` slot.
@@ -106,6 +109,7 @@ pub enum SlotRef<'s> {
     SharedList(&'s [SharedString]),
     Strs(&'s [&'s str]),
     BytesList(&'s [Bytes]),
+    ByteVecs(&'s [Vec<u8>]),
     Slices(&'s [&'s [u8]]),
     Enums(&'s dyn EnumListRef),
     Messages(&'s dyn MessageListRef),
@@ -168,6 +172,16 @@ impl<'s> SlotRef<'s> {
             Self::Strings(values) => values.iter().map(String::as_str).collect(),
             Self::SharedList(values) => values.iter().map(SharedString::as_str).collect(),
             Self::Strs(values) => values.to_vec(),
+            _ => return None,
+        })
+    }
+
+    /// The values of a repeated bytes field, however they are held.
+    pub fn byte_slices(self) -> Option<Vec<&'s [u8]>> {
+        Some(match self {
+            Self::BytesList(values) => values.iter().map(|bytes| &**bytes).collect(),
+            Self::ByteVecs(values) => values.iter().map(Vec::as_slice).collect(),
+            Self::Slices(values) => values.to_vec(),
             _ => return None,
         })
     }
@@ -325,6 +339,7 @@ parts! {
     SharedString => Shared, String, |v| v;
     &'a str => Str, String, |v| v;
     Bytes => Bytes, Bytes, |v| v;
+    Vec<u8> => ByteVec, Bytes, |v| v;
     &'a [u8] => Slice, Bytes, |v| v;
     Vec<bool> => Bools, Bools, |v| v;
     Vec<i32> => I32s, I32s, |v| v;
@@ -336,6 +351,7 @@ parts! {
     Vec<String> => Strings, Strings, |v| v;
     Vec<SharedString> => SharedList, SharedList, |v| v;
     Vec<Bytes> => BytesList, BytesList, |v| v;
+    Vec<Vec<u8>> => ByteVecs, ByteVecs, |v| v;
 }
 
 impl<'a, M: Fields<'a>> Part<'a> for M {

@@ -102,6 +102,37 @@ fn shared_strings_are_strings_in_every_format() {
 }
 
 #[test]
+fn vectors_of_bytes_are_bytes_in_every_format() {
+    let long = vec![7; 5000];
+    let message = with::Blobs {
+        one: b"\x00\xff".to_vec(),
+        maybe: Some(Vec::new()),
+        list: vec![long.clone(), b"text".to_vec()],
+        map: [("key".into(), long.clone())].into(),
+        choice: Some(with::blobs::Choice::Chosen(long)),
+        ..Default::default()
+    };
+    let bytes = message.encode_to_vec();
+    let same = without::Blobs::decode(&bytes).unwrap();
+    assert_eq!(same.encode_to_vec(), bytes);
+    assert_eq!(with::Blobs::decode(&bytes).unwrap(), message);
+    let json = json::to_string(&same).unwrap();
+    assert_eq!(json::to_string(&message).unwrap(), json);
+    assert_eq!(json::from_str::<with::Blobs>(&json).unwrap(), message, "{json}");
+    let form = text::to_string(&same);
+    assert_eq!(text::to_string(&message), form);
+    assert_eq!(text::from_str::<with::Blobs>(&form).unwrap(), message, "{form}");
+    let view = with::BlobsView::decode_view(&bytes).unwrap();
+    assert_eq!(view.to_message(), message);
+    assert!(reflect::equal(&message, &view) && reflect::equal(&same, &message));
+    let mut copy = with::Blobs::default();
+    reflect::merge(&same, &mut copy);
+    assert_eq!(copy, message);
+    reflect::clear_all(&mut copy);
+    assert_eq!(copy, with::Blobs::default());
+}
+
+#[test]
 fn shared_strings_obey_the_limits() {
     let message = without::Texts { list: vec!["x".repeat(5000); 10], ..Default::default() };
     let bytes = message.encode_to_vec();

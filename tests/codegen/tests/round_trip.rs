@@ -65,13 +65,16 @@ fn fill_slot(slot: Slot<'_, '_>, depth: usize) {
         Slot::Shared(_)
         | Slot::OptShared(_)
         | Slot::SharedList(_)
+        | Slot::ByteVec(_)
+        | Slot::OptByteVec(_)
+        | Slot::ByteVecs(_)
         | Slot::Str(_)
         | Slot::OptStr(_)
         | Slot::Strs(_)
         | Slot::Slice(_)
         | Slot::OptSlice(_)
         | Slot::Slices(_) => {
-            unreachable!("owned messages borrow nothing, and the option is off")
+            unreachable!("owned messages borrow nothing, and those options are off")
         }
     }
 }

@@ -79,6 +79,8 @@ pub(super) struct Field<'p> {
     pub(super) wrapped: Option<Kind>,
     /// Whether its strings, and those in it, are shared ones.
     pub(super) shared: bool,
+    /// Whether its bytes, and those in it, are a `Vec`.
+    pub(super) byte_vec: bool,
 }
 
 /// A oneof of a message.
@@ -333,7 +335,9 @@ impl<'p> Model<'p> {
                 _ => unique(field(view.name()), &mut taken),
             };
             let wrapped = self.wrapped(&view);
-            let shared = self.options.flag("shared_strings", &view.full_name()) == Some(true);
+            let is_on =
+                |option| wrapped.is_none() && self.options.flag(option, &view.full_name()) == Some(true);
+            let (shared, byte_vec) = (is_on("shared_strings"), is_on("byte_vec"));
             fields.push(Field {
                 view,
                 index,
@@ -343,7 +347,8 @@ impl<'p> Model<'p> {
                 shape: entry.cardinality(),
                 boxed: wrapped.is_none() && boxed.is_some_and(|boxed| boxed[index]),
                 wrapped,
-                shared: shared && wrapped.is_none(),
+                shared,
+                byte_vec,
             });
         }
         let mut oneofs = Vec::new();

@@ -208,6 +208,13 @@ impl Options {
         self.flag("shared_strings", scope.into())
     }
 
+    /// Which bytes fields, and bytes in map fields, are `Vec<u8>` instead of `Bytes`; none by default.
+    ///
+    /// A large `Bytes` shares the buffer that it was decoded from, a `Vec` is always a copy.
+    pub fn byte_vec(self, scope: impl Into<Scope>) -> Self {
+        self.flag("byte_vec", scope.into())
+    }
+
     /// Which singular fields of `google.protobuf.StringValue` and its like are `Option<String>` and
     /// so on, members of oneofs plain scalars; none by default.
     ///

@@ -146,11 +146,11 @@ macro_rules! slices {
             #[inline(always)]
             fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
                 out.varint(self.len() as u64);
-                out.slice(self.as_ref());
+                out.slice(AsRef::<[u8]>::as_ref(self));
             }
             #[inline(always)]
             fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
-                out.slice_field(number, self.as_ref());
+                out.slice_field(number, AsRef::<[u8]>::as_ref(self));
             }
         }
     )*};
@@ -160,6 +160,7 @@ slices! {
     Str String;
     Str &str;
     Bytes bytes::Bytes;
+    Bytes alloc::vec::Vec<u8>;
     Bytes &[u8];
 }
 

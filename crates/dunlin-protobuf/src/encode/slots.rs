@@ -98,6 +98,7 @@ pub(crate) fn walk_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, 
         SlotRef::SharedList(values) => out.repeated::<Str>(number, values),
         SlotRef::Strs(values) => out.repeated::<Str>(number, values),
         SlotRef::BytesList(values) => out.repeated::<Bytes>(number, values),
+        SlotRef::ByteVecs(values) => out.repeated::<Bytes>(number, values),
         SlotRef::Slices(values) => out.repeated::<Bytes>(number, values),
         SlotRef::Enums(values) => {
             let numbers: alloc::vec::Vec<i32> = (0..values.len()).filter_map(|i| values.get(i)).collect();

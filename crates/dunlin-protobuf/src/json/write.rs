@@ -186,6 +186,7 @@ impl<'o> Writer<'o> {
                 Ok(())
             })?,
             SlotRef::BytesList(values) => self.list(values, |w, v| w.bytes(v, field))?,
+            SlotRef::ByteVecs(values) => self.list(values, |w, v| w.bytes(v, field))?,
             SlotRef::Slices(values) => self.list(values, |w, v| w.bytes(v, field))?,
             SlotRef::Enums(values) => {
                 let table = field.enum_table(of);

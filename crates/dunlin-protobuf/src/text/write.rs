@@ -172,20 +172,19 @@ impl Writer<'_> {
             SlotRef::U64s(values) => self.each(name, field, of, values.iter().map(|&v| SlotRef::U64(v))),
             SlotRef::F32s(values) => self.each(name, field, of, values.iter().map(|&v| SlotRef::F32(v))),
             SlotRef::F64s(values) => self.each(name, field, of, values.iter().map(|&v| SlotRef::F64(v))),
-            SlotRef::Strings(values) => self.each(name, field, of, values.iter().map(|v| SlotRef::String(v))),
-            SlotRef::SharedList(values) => {
-                self.each(name, field, of, values.iter().map(|v| SlotRef::String(v)))
-            }
-            SlotRef::Strs(values) => self.each(name, field, of, values.iter().map(|v| SlotRef::String(v))),
-            SlotRef::BytesList(values) => {
-                self.each(name, field, of, values.iter().map(|v| SlotRef::Bytes(v)))
-            }
-            SlotRef::Slices(values) => self.each(name, field, of, values.iter().map(|v| SlotRef::Bytes(v))),
             SlotRef::Enums(values) => {
                 let numbers = (0..values.len()).filter_map(|i| values.get(i));
                 self.each(name, field, of, numbers.map(SlotRef::Enum));
             }
-            single => self.each(name, field, of, core::iter::once(single)),
+            value => {
+                if let Some(texts) = value.texts() {
+                    self.each(name, field, of, texts.into_iter().map(SlotRef::String));
+                } else if let Some(list) = value.byte_slices() {
+                    self.each(name, field, of, list.into_iter().map(SlotRef::Bytes));
+                } else {
+                    self.each(name, field, of, core::iter::once(value));
+                }
+            }
         }
     }
 

@@ -19,6 +19,7 @@ fn slot_name(field: &Field<'_>, flavor: Flavor) -> &'static str {
         Kind::String if field.shared => "Shared",
         Kind::String => "String",
         Kind::Bytes if flavor == Flavor::View => "Slice",
+        Kind::Bytes if field.byte_vec => "ByteVec",
         Kind::Bytes => "Bytes",
         Kind::Enum => "Enum",
         Kind::Message | Kind::Group => "Message",
@@ -82,6 +83,7 @@ pub(super) fn slot(model: &Model<'_>, message: &Message<'_>, field: &Field<'_>, 
 fn ref_name(field: &Field<'_>) -> &'static str {
     match slot_name(field, Flavor::Owned) {
         "Shared" => "String",
+        "ByteVec" => "Bytes",
         name => name,
     }
 }

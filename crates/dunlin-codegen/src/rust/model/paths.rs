@@ -38,15 +38,16 @@ impl<'p> Model<'p> {
         flavor: Flavor,
         from: &[String],
     ) -> String {
-        self.one_type(view, kind, flavor, false, from)
+        self.one_type(view, kind, flavor, None, from)
     }
 
+    /// The same, by what the options say of the field `of`.
     fn one_type(
         &self,
         view: &FieldView<'p>,
         kind: Kind,
         flavor: Flavor,
-        shared: bool,
+        of: Option<&Field<'p>>,
         from: &[String],
     ) -> String {
         let runtime = self.options.runtime();
@@ -59,9 +60,10 @@ impl<'p> Model<'p> {
             Kind::Float => "f32".into(),
             Kind::Double => "f64".into(),
             Kind::String if flavor == Flavor::View => "&'a str".into(),
-            Kind::String if shared => format!("{runtime}::SharedString"),
+            Kind::String if of.is_some_and(|field| field.shared) => format!("{runtime}::SharedString"),
             Kind::String => self.std("String", from),
             Kind::Bytes if flavor == Flavor::View => "&'a [u8]".into(),
+            Kind::Bytes if of.is_some_and(|field| field.byte_vec) => format!("{}<u8>", self.std("Vec", from)),
             Kind::Bytes => format!("{runtime}::bytes::Bytes"),
             Kind::Enum | Kind::Message | Kind::Group => match view.kind() {
                 FieldKind::Message(message) => self.message_path(message.id(), flavor, from),
@@ -78,8 +80,8 @@ impl<'p> Model<'p> {
     pub(in crate::rust) fn member_type(&self, field: &Field<'p>, flavor: Flavor, from: &[String]) -> String {
         if field.shape == Shape::Map {
             let (key, value) = entry(&field.view);
-            let key = self.one_type(&key, kind_of(&key), flavor, field.shared, from);
-            let value = self.one_type(&value, kind_of(&value), flavor, field.shared, from);
+            let key = self.one_type(&key, kind_of(&key), flavor, Some(field), from);
+            let value = self.one_type(&value, kind_of(&value), flavor, Some(field), from);
             let runtime = self.options.runtime();
             return match flavor {
                 Flavor::Owned if self.options.flag("hash_map", &field.view.full_name()) == Some(true) => {
@@ -90,7 +92,7 @@ impl<'p> Model<'p> {
             };
         }
         let kind = field.wrapped.unwrap_or(field.kind);
-        let value = self.one_type(&field.view, kind, flavor, field.shared, from);
+        let value = self.one_type(&field.view, kind, flavor, Some(field), from);
         let value = if field.boxed { format!("{}<{value}>", self.std("Box", from)) } else { value };
         match field.shape {
             Shape::Repeated | Shape::Packed => format!("{}<{value}>", self.std("Vec", from)),

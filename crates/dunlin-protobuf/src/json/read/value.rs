@@ -34,6 +34,7 @@ impl Reader<'_, '_> {
             Slot::F64(place) => *place = self.f64()?,
             Slot::String(place) => *place = self.text()?,
             Slot::Shared(place) => *place = self.shared()?,
+            Slot::ByteVec(place) => *place = self.bytes(field)?.into(),
             Slot::Bytes(place) => *place = self.bytes(field)?,
 
             Slot::OptBool(place) => *place = Some(self.lex.boolean()?),
@@ -45,6 +46,7 @@ impl Reader<'_, '_> {
             Slot::OptF64(place) => *place = Some(self.f64()?),
             Slot::OptString(place) => *place = Some(self.text()?),
             Slot::OptShared(place) => *place = Some(self.shared()?),
+            Slot::OptByteVec(place) => *place = Some(self.bytes(field)?.into()),
             Slot::OptBytes(place) => *place = Some(self.bytes(field)?),
 
             Slot::Bools(values) => self.list(values, |reader| reader.lex.boolean())?,
@@ -63,6 +65,7 @@ impl Reader<'_, '_> {
             Slot::F64s(values) => self.list(values, Self::f64)?,
             Slot::Strings(values) => self.list(values, Self::text)?,
             Slot::SharedList(values) => self.list(values, Self::shared)?,
+            Slot::ByteVecs(values) => self.list(values, |reader| reader.bytes(field).map(Vec::from))?,
             Slot::BytesList(values) => self.list(values, |reader| reader.bytes(field))?,
             Slot::Enums(values) => {
                 values.clear();
