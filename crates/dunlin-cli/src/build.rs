@@ -41,33 +41,11 @@ pub(crate) struct BuildArgs {
     /// Leave out positions and comments
     #[arg(long)]
     exclude_source_info: bool,
-    /// Compile only these files and folders of the input
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
-    path: Vec<String>,
-    /// Do not compile these files and folders of the input
-    #[arg(long, value_name = "PATH", value_delimiter = ',')]
-    exclude_path: Vec<String>,
     /// Keep only these types, and what they need; PACKAGE.** names inner packages too
     #[arg(long = "type", value_name = "NAME", value_delimiter = ',')]
     types: Vec<String>,
-    /// Another folder in which imports are searched
-    #[arg(short = 'I', long = "proto-path", value_name = "FOLDER")]
-    proto_path: Vec<String>,
-    /// How to print errors
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    error_format: ErrorFormat,
-    /// Short for `--error-format json`
-    #[arg(long)]
-    json: bool,
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    color: When,
-    /// When to show progress; `auto` is on a terminal, after half a second
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    progress: When,
-    /// Print errors only
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    schema: SchemaArgs,
 }
 
 /// How diagnostics are printed.
@@ -119,15 +97,12 @@ const FINDINGS: u8 = 100;
 /// The exit code that shells give to a program which SIGPIPE ended.
 const CLOSED_PIPE: u8 = 141;
 
-pub(crate) fn main(mut args: BuildArgs) -> ExitCode {
-    if args.json {
-        args.error_format = ErrorFormat::Json;
-    }
-    exit_code(run(&args), args.error_format)
+pub(crate) fn main(args: BuildArgs) -> ExitCode {
+    exit_code(run(&args), args.schema.error_format())
 }
 
-/// How schemas are compiled and errors printed, for commands that need schemas on their way.
-#[derive(Args, Debug)]
+/// How schemas are compiled and errors printed.
+#[derive(Args, Clone, Debug)]
 pub(crate) struct SchemaArgs {
     /// Compile only these files and folders of the input
     #[arg(long, value_name = "PATH", value_delimiter = ',')]
@@ -174,7 +149,25 @@ impl SchemaArgs {
 
     /// Compiles an input with everything that it imports, and tells of its faults.
     pub(crate) fn compile(&self, input: &str, source_info: bool) -> Result<Compilation, Failure> {
-        self.compile_paths(input, &[], &[], source_info)
+        let input = input::resolve(input, self)?;
+        let progress = progress::Progress::start(self);
+        let loader = progress.watch(&input.loader);
+        let compiler = Compiler::new(loader).source_info(source_info);
+        let result = compiler.compile(input.files.iter().cloned());
+        progress.finish();
+        match result {
+            Ok(compilation) => {
+                if !self.quiet {
+                    report::report(compilation.warnings(), self);
+                }
+                Ok(compilation)
+            }
+            Err(mut diagnostics) => {
+                input.explain(&mut diagnostics);
+                report::report(&diagnostics, self);
+                Err(Failure::Findings)
+            }
+        }
     }
 
     /// Like [`SchemaArgs::compile`]; the command line's limits on files come before these.
@@ -185,25 +178,14 @@ impl SchemaArgs {
         exclude_path: &[String],
         source_info: bool,
     ) -> Result<Compilation, Failure> {
-        let or =
-            |own: &[String], other: &[String]| if own.is_empty() { other.to_vec() } else { own.to_vec() };
-        let args = BuildArgs {
-            input: input.to_owned(),
-            output: None,
-            as_file_descriptor_set: false,
-            exclude_imports: false,
-            exclude_source_info: !source_info,
-            path: or(&self.path, path),
-            exclude_path: or(&self.exclude_path, exclude_path),
-            types: Vec::new(),
-            proto_path: self.proto_path.clone(),
-            error_format: self.error_format(),
-            json: self.json,
-            color: self.color,
-            progress: self.progress,
-            quiet: self.quiet,
-        };
-        compile(&args)
+        let mut limited = self.clone();
+        if limited.path.is_empty() {
+            limited.path = path.to_vec();
+        }
+        if limited.exclude_path.is_empty() {
+            limited.exclude_path = exclude_path.to_vec();
+        }
+        limited.compile(input, source_info)
     }
 }
 
@@ -227,7 +209,7 @@ pub(crate) fn exit_code(result: Result<(), Failure>, format: ErrorFormat) -> Exi
 
 fn run(args: &BuildArgs) -> Result<(), Failure> {
     let output = args.output.as_deref().map(Output::parse).transpose()?;
-    let compilation = compile(args)?;
+    let compilation = args.schema.compile(&args.input, !args.exclude_source_info)?;
     let options = DescriptorOptions {
         include_imports: !args.exclude_imports,
         include_source_info: !args.exclude_source_info,
@@ -259,26 +241,4 @@ fn run(args: &BuildArgs) -> Result<(), Failure> {
     std::mem::forget(compilation);
     let _ = std::io::stderr().flush();
     Ok(())
-}
-
-fn compile(args: &BuildArgs) -> Result<Compilation, Failure> {
-    let input = input::resolve(args)?;
-    let progress = progress::Progress::start(args);
-    let loader = progress.watch(&input.loader);
-    let compiler = Compiler::new(loader).source_info(!args.exclude_source_info);
-    let result = compiler.compile(input.files.iter().cloned());
-    progress.finish();
-    match result {
-        Ok(compilation) => {
-            if !args.quiet {
-                report::report(compilation.warnings(), args);
-            }
-            Ok(compilation)
-        }
-        Err(mut diagnostics) => {
-            input.explain(&mut diagnostics);
-            report::report(&diagnostics, args);
-            Err(Failure::Findings)
-        }
-    }
 }

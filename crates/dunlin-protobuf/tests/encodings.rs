@@ -168,8 +168,8 @@ fn defaults_are_left_out_unless_presence_is_tracked() {
     assert_eq!(encode(&pool, r#"{"m": {}}"#), [0x22, 0x00]);
     // Minus zero is another number.
     assert_eq!(encode(&pool, r#"{"d": -0.0}"#), [0x19, 0, 0, 0, 0, 0, 0, 0, 0x80]);
-    assert_eq!(decode(&pool, &[0x08, 0x00]).unwrap().encode_to_vec(), []);
-    assert_eq!(Timestamp::default().encode_to_vec(), []);
+    assert_eq!(decode(&pool, &[0x08, 0x00]).unwrap().encode_to_vec(), b"");
+    assert_eq!(Timestamp::default().encode_to_vec(), b"");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet};
 
 use super::config::{self, Workspace};
 use super::modules::ModuleFiles;
-use super::{BuildArgs, Failure, image, printed};
+use super::{Failure, SchemaArgs, image, printed};
 use crate::payload::Format;
 
 /// Files to compile, and where they and their imports come from.
@@ -130,8 +130,8 @@ fn produce_buffered(
     writer.flush()
 }
 
-pub(crate) fn resolve(args: &BuildArgs) -> Result<Input, Failure> {
-    let reference = Reference::parse(&args.input)?;
+pub(crate) fn resolve(input: &str, args: &SchemaArgs) -> Result<Input, Failure> {
+    let reference = Reference::parse(input)?;
     if let Some(format) = reference.descriptors()? {
         return descriptors(reference.path, format, args);
     }
@@ -161,7 +161,7 @@ pub(crate) fn resolve(args: &BuildArgs) -> Result<Input, Failure> {
         None => config::single(folder),
     };
     let wanted = Place::of(path);
-    modules(&workspace, args, |file| wanted.holds(&Place::of(file)))
+    modules(&workspace, input, args, |file| wanted.holds(&Place::of(file)))
 }
 
 /// A path with and without the symbolic links in it: what is a part of what may go by either.
@@ -244,7 +244,8 @@ fn outer(at: &Path) -> PathBuf {
 
 fn modules(
     workspace: &Workspace,
-    args: &BuildArgs,
+    input: &str,
+    args: &SchemaArgs,
     is_input: impl Fn(&Path) -> bool,
 ) -> Result<Input, Failure> {
     let found = ModuleFiles::find(workspace)?;
@@ -267,7 +268,7 @@ fn modules(
         .map(|(import, _)| import.to_owned())
         .collect();
     if files.is_empty() {
-        return Err(Failure::Other(format!("\"{}\" has no .proto files to compile", args.input)));
+        return Err(Failure::Other(format!("\"{}\" has no .proto files to compile", input)));
     }
     Ok(Input {
         loader: with_includes(Chain::new(found), args),
@@ -276,7 +277,7 @@ fn modules(
     })
 }
 
-fn descriptors(path: &str, format: Format, args: &BuildArgs) -> Result<Input, Failure> {
+fn descriptors(path: &str, format: Format, args: &SchemaArgs) -> Result<Input, Failure> {
     let mut bytes = Vec::new();
     let read = match path {
         "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
@@ -312,7 +313,7 @@ fn descriptors(path: &str, format: Format, args: &BuildArgs) -> Result<Input, Fa
     })
 }
 
-fn with_includes(loader: Chain<'static>, args: &BuildArgs) -> Chain<'static> {
+fn with_includes(loader: Chain<'static>, args: &SchemaArgs) -> Chain<'static> {
     let folders =
         args.proto_path.iter().fold(IncludePaths::new(), |paths, folder| paths.folder(folder.as_str()));
     if folders.is_empty() { loader } else { loader.or(folders) }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dunlin_compiler::loader::{LoadResult, Loader};
 
-use super::{BuildArgs, When};
+use super::{SchemaArgs, When};
 
 /// Nothing is shown before this long.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -22,7 +22,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn start(args: &BuildArgs) -> Self {
+    pub(crate) fn start(args: &SchemaArgs) -> Self {
         let loaded = Arc::new(AtomicUsize::new(0));
         let wanted = match args.progress {
             When::Always => true,

@@ -7,15 +7,15 @@ use dunlin_compiler::render::{Color, LineFormat};
 use dunlin_compiler::{Diagnostics, syntax};
 use serde_json::{Value, json};
 
-use super::{BuildArgs, ErrorFormat, When};
+use super::{ErrorFormat, SchemaArgs, When};
 use crate::print::complain;
 
 /// More than this many diagnostics are not shown for people to read.
 const MAX_SHOWN: usize = 200;
 
-pub(crate) fn report(diagnostics: &Diagnostics, args: &BuildArgs) {
+pub(crate) fn report(diagnostics: &Diagnostics, args: &SchemaArgs) {
     let items = diagnostics.items.iter();
-    match args.error_format {
+    match args.error_format() {
         ErrorFormat::Json => items.for_each(|item| complain(&json_of(diagnostics, item).to_string())),
         ErrorFormat::Text => items.for_each(|item| complain(&diagnostics.line(item, LineFormat::Gcc))),
         ErrorFormat::Msvs => items.for_each(|item| complain(&diagnostics.line(item, LineFormat::Msvs))),
@@ -24,7 +24,7 @@ pub(crate) fn report(diagnostics: &Diagnostics, args: &BuildArgs) {
     }
 }
 
-fn human(diagnostics: &Diagnostics, args: &BuildArgs) {
+fn human(diagnostics: &Diagnostics, args: &SchemaArgs) {
     let color = match args.color {
         When::Always => Color::Always,
         When::Never => Color::Never,

@@ -51,17 +51,18 @@ impl<E: Enumeration> Visitor<'_> for Number<E> {
     }
 }
 
-/// `Serialize` and `Deserialize` for a generated message.
+/// `Serialize` and `Deserialize` for a generated type, by two functions.
 #[macro_export]
 #[doc(hidden)]
-macro_rules! serde_message {
-    ($name:ty) => {
+macro_rules! serde_by {
+    ($name:ty, |$value:ident| $shown:expr, $serialize:path, $deserialize:path) => {
         impl $crate::generated::serde::Serialize for $name {
             fn serialize<S: $crate::generated::serde::Serializer>(
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
-                $crate::json::serde::serialize(self, serializer)
+                let $value = self;
+                $serialize($shown, serializer)
             }
         }
 
@@ -69,9 +70,23 @@ macro_rules! serde_message {
             fn deserialize<D: $crate::generated::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                $crate::json::serde::deserialize(deserializer)
+                $deserialize(deserializer)
             }
         }
+    };
+}
+
+/// `Serialize` and `Deserialize` for a generated message.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! serde_message {
+    ($name:ty) => {
+        $crate::serde_by!(
+            $name,
+            |message| message,
+            $crate::json::serde::serialize,
+            $crate::json::serde::deserialize
+        );
     };
 }
 
@@ -80,21 +95,11 @@ macro_rules! serde_message {
 #[doc(hidden)]
 macro_rules! serde_enumeration {
     ($name:ty) => {
-        impl $crate::generated::serde::Serialize for $name {
-            fn serialize<S: $crate::generated::serde::Serializer>(
-                &self,
-                serializer: S,
-            ) -> ::core::result::Result<S::Ok, S::Error> {
-                $crate::generated::serde::serialize_enum(*self, serializer)
-            }
-        }
-
-        impl<'de> $crate::generated::serde::Deserialize<'de> for $name {
-            fn deserialize<D: $crate::generated::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                $crate::generated::serde::deserialize_enum(deserializer)
-            }
-        }
+        $crate::serde_by!(
+            $name,
+            |value| *value,
+            $crate::generated::serde::serialize_enum,
+            $crate::generated::serde::deserialize_enum
+        );
     };
 }
