@@ -1,0 +1,237 @@
+//! Every budget against a hostile peer, in one place.
+//!
+//! What costs the peer less than us is paid from a bucket: it starts full, each event takes one, and
+//! time (for some kinds, useful work too) fills it again. An honest peer never sees the bottom.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::error::ConnectionError;
+
+/// How many events there may be at once, and how many more for each second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// The size of the bucket.
+    pub burst: u32,
+    /// What comes back in a second.
+    pub per_second: u32,
+}
+
+impl Rate {
+    /// A bucket of `burst` that fills by `per_second`.
+    pub const fn new(burst: u32, per_second: u32) -> Self {
+        Self { burst, per_second }
+    }
+}
+
+/// The limits that end a connection; each is named like its setting.
+macro_rules! limits {
+    (rates { $($(#[$doc:meta])* $name:ident, $setting:ident, $burst:literal, $per_second:literal;)* }
+     others { $($(#[$other_doc:meta])* $other:ident, $other_setting:ident;)* }) => {
+        /// A budget of a connection, by the name of its setting.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Limit {
+            $($(#[$doc])* $name,)*
+            $($(#[$other_doc])* $other,)*
+        }
+
+        impl Limit {
+            /// All limits.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)* $(Self::$other,)*];
+
+            /// The name of the setting.
+            pub const fn setting(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($setting),)*
+                    $(Self::$other => stringify!($other_setting),)*
+                }
+            }
+        }
+
+        /// The rates that a peer may cause events at.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Rates {
+            $($(#[$doc])* pub $setting: Rate,)*
+        }
+
+        impl Default for Rates {
+            fn default() -> Self {
+                Self { $($setting: Rate::new($burst, $per_second),)* }
+            }
+        }
+
+        impl Rates {
+            const LEN: usize = [$(Limit::$name),*].len();
+
+            fn get(&self, limit: Limit) -> Rate {
+                match limit {
+                    $(Limit::$name => self.$setting,)*
+                    _ => Rate::new(0, 0),
+                }
+            }
+        }
+    };
+}
+
+limits! {
+    rates {
+    /// Streams that the peer opened and reset (rapid reset, CVE-2023-44487). 1,000, and 33 a second.
+    PeerResets, peer_resets, 1000, 33;
+    /// Streams that we had to reset because of what the peer sent (made you reset, CVE-2025-8671).
+    /// 200, and 7 a second.
+    LocalResets, local_resets, 200, 7;
+    /// Streams that were refused, as too many were open. 2,000, and 100 a second.
+    RefusedStreams, refused_streams, 2000, 100;
+    /// DATA frames without content and without END_STREAM (CVE-2019-9518). 100, and 10 a second.
+    EmptyFrames, empty_frames, 100, 10;
+    /// SETTINGS frames (CVE-2019-9515). 100, and 5 a second.
+    SettingsFrames, settings_frames, 100, 5;
+    /// PING frames that we have to answer (CVE-2019-9512). 1,000, and 50 a second.
+    Pings, pings, 1000, 50;
+    /// WINDOW_UPDATE frames; each stream and each DATA frame that we send allows some more.
+    /// 1,000, and 100 a second.
+    WindowUpdates, window_updates, 1000, 100;
+    /// PRIORITY frames, which mean nothing (CVE-2019-9513); each stream allows some more.
+    /// 500, and 10 a second.
+    Priorities, priorities, 500, 10;
+    /// Frames that are ignored: of unknown types, or for streams that are gone. 1,000, and 100 a second.
+    IgnoredFrames, ignored_frames, 1000, 100;
+    /// DATA frames that had to be short because the peer gives its window in crumbs (CVE-2019-9511).
+    /// 1,000, and 50 a second.
+    TinyWindows, tiny_windows, 1000, 50;
+    }
+    others {
+    /// CONTINUATION frames of one header block (CVE-2024-27316 and others).
+    Continuations, max_continuations;
+    /// Bytes of one header block, compressed.
+    HeaderBlock, max_header_list_size;
+    /// Time from the first to the last frame of a header block.
+    HeaderBlockTimeout, header_block_timeout;
+    /// Settings in one frame.
+    SettingsEntries, max_settings_entries;
+    /// Answers (acknowledgements, resets, window updates) that wait to be taken by the peer.
+    QueuedControlFrames, max_queued_control_frames;
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.setting())
+    }
+}
+
+/// The budgets of one connection, and how often each was drawn on.
+#[derive(Debug)]
+pub(crate) struct Abuse {
+    buckets: [Bucket; Rates::LEN],
+    counters: [u64; Limit::ALL.len()],
+    rates: std::sync::Arc<Rates>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    left: u32,
+    filled_at: Instant,
+}
+
+impl Abuse {
+    pub(crate) fn new(rates: std::sync::Arc<Rates>, now: Instant) -> Self {
+        let bucket = |limit: Limit| Bucket { left: rates.get(limit).burst, filled_at: now };
+        let buckets = std::array::from_fn(|index| bucket(Limit::ALL[index]));
+        Self { buckets, counters: [0; Limit::ALL.len()], rates }
+    }
+
+    /// One more event of a kind that has a rate.
+    #[inline]
+    pub(crate) fn spend(&mut self, limit: Limit, now: Instant) -> Result<(), ConnectionError> {
+        self.counters[limit as usize] += 1;
+        let bucket = &mut self.buckets[limit as usize];
+        if bucket.left > 0 {
+            bucket.left -= 1;
+            return Ok(());
+        }
+        self.refill(limit, now)
+    }
+
+    /// Time is only looked at when the bucket is empty.
+    #[cold]
+    fn refill(&mut self, limit: Limit, now: Instant) -> Result<(), ConnectionError> {
+        let rate = self.rates.get(limit);
+        let bucket = &mut self.buckets[limit as usize];
+        let elapsed = now.saturating_duration_since(bucket.filled_at);
+        let earned =
+            u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).saturating_mul(rate.per_second.into())
+                / 1000;
+        if earned == 0 {
+            return Err(ConnectionError::Abuse { limit, allowed: rate.burst.into() });
+        }
+        bucket.left = u32::try_from(earned).unwrap_or(u32::MAX).min(rate.burst) - 1;
+        bucket.filled_at = now;
+        Ok(())
+    }
+
+    /// Useful work pays for events to come.
+    #[inline]
+    pub(crate) fn earn(&mut self, limit: Limit, count: u32) {
+        let bucket = &mut self.buckets[limit as usize];
+        bucket.left = bucket.left.saturating_add(count).min(u32::MAX / 2);
+    }
+
+    /// A limit without a rate is exceeded.
+    #[cold]
+    pub(crate) fn exceeded(&mut self, limit: Limit, allowed: u64) -> ConnectionError {
+        self.counters[limit as usize] += 1;
+        ConnectionError::Abuse { limit, allowed }
+    }
+
+    pub(crate) fn counter(&self, limit: Limit) -> u64 {
+        self.counters[limit as usize]
+    }
+}
+
+/// How long a peer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    pub(crate) handshake: Duration,
+    pub(crate) header_block: Duration,
+    pub(crate) send_stall: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_empties_and_fills_with_time() {
+        let start = Instant::now();
+        let rates = Rates { pings: Rate::new(3, 2), ..Rates::default() };
+        let mut abuse = Abuse::new(std::sync::Arc::new(rates), start);
+        for _ in 0..3 {
+            assert_eq!(abuse.spend(Limit::Pings, start), Ok(()));
+        }
+        let error = ConnectionError::Abuse { limit: Limit::Pings, allowed: 3 };
+        assert_eq!(abuse.spend(Limit::Pings, start), Err(error.clone()));
+        assert_eq!(error.to_string(), "more than `pings` allows (3)");
+        // Half a second is worth one.
+        let later = start + Duration::from_millis(500);
+        assert_eq!(abuse.spend(Limit::Pings, later), Ok(()));
+        assert_eq!(abuse.spend(Limit::Pings, later), Err(error));
+        // However long it was quiet, no more than the burst.
+        let much_later = start + Duration::from_secs(3600);
+        assert!((0..3).all(|_| abuse.spend(Limit::Pings, much_later).is_ok()));
+        assert!(abuse.spend(Limit::Pings, much_later).is_err());
+        assert_eq!(abuse.counter(Limit::Pings), 10);
+    }
+
+    #[test]
+    fn useful_work_earns_events() {
+        let now = Instant::now();
+        let rates = Rates { window_updates: Rate::new(0, 0), ..Rates::default() };
+        let mut abuse = Abuse::new(std::sync::Arc::new(rates), now);
+        abuse.earn(Limit::WindowUpdates, 2);
+        assert_eq!(abuse.spend(Limit::WindowUpdates, now), Ok(()));
+        assert_eq!(abuse.spend(Limit::WindowUpdates, now), Ok(()));
+        assert!(abuse.spend(Limit::WindowUpdates, now).is_err());
+    }
+}

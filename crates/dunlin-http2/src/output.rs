@@ -1,0 +1,197 @@
+//! Bytes that wait to be written.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+/// What a connection has to write, in order. Small frames lie one behind the other in one buffer;
+/// large payloads are held by reference between them, to be written vectored.
+#[derive(Debug, Default)]
+pub struct OutputQueue {
+    small: Vec<u8>,
+    /// Octets of `small` that are written already.
+    written: usize,
+    /// Each with the octets of `small` that stand between it and the one before.
+    large: VecDeque<(usize, Bytes)>,
+    /// Octets of `small` behind the last of `large`.
+    tail: usize,
+    len: usize,
+    /// All bytes that were ever queued.
+    total: u64,
+}
+
+/// Payloads of at least so many bytes are queued by reference: copying fewer is cheaper than a
+/// further slice in the call that writes.
+pub(crate) const BY_REFERENCE: usize = 4096;
+
+impl OutputQueue {
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Fills `slices` from the front with what waits, and returns how many it took.
+    pub fn io_slices<'s>(&'s self, slices: &mut [IoSlice<'s>]) -> usize {
+        let mut count = 0;
+        let mut at = self.written;
+        let mut push = |bytes: &'s [u8]| {
+            if bytes.is_empty() {
+                return true;
+            }
+            let Some(slice) = slices.get_mut(count) else { return false };
+            *slice = IoSlice::new(bytes);
+            count += 1;
+            true
+        };
+        for (before, payload) in &self.large {
+            if !push(&self.small[at..at + before]) || !push(payload) {
+                return count;
+            }
+            at += before;
+        }
+        push(&self.small[at..at + self.tail]);
+        count
+    }
+
+    /// So many bytes were written.
+    ///
+    /// # Panics
+    /// If they are more than wait.
+    pub fn advance(&mut self, mut count: usize) {
+        assert!(count <= self.len, "more bytes were written than were queued");
+        self.len -= count;
+        if self.len == 0 {
+            self.small.clear();
+            self.large.clear();
+            (self.written, self.tail) = (0, 0);
+            return;
+        }
+        while let Some((before, payload)) = self.large.front_mut() {
+            let from_small = count.min(*before);
+            *before -= from_small;
+            self.written += from_small;
+            count -= from_small;
+            if *before > 0 || count < payload.len() {
+                payload.advance(count);
+                return;
+            }
+            count -= payload.len();
+            self.large.pop_front();
+        }
+        self.written += count;
+        self.tail -= count;
+    }
+
+    /// Moves all that waits into `bytes`, for transports that are no sockets.
+    pub fn take_into(&mut self, bytes: &mut Vec<u8>) {
+        while !self.is_empty() {
+            let mut slices = [IoSlice::new(&[]); 16];
+            let count = self.io_slices(&mut slices);
+            let before = bytes.len();
+            slices[..count].iter().for_each(|slice| bytes.extend_from_slice(slice));
+            let moved = bytes.len() - before;
+            self.advance(moved);
+        }
+    }
+
+    /// Gives memory back if nothing waits.
+    pub fn shrink(&mut self) {
+        if self.is_empty() {
+            (self.small, self.large) = (Vec::new(), VecDeque::new());
+        }
+    }
+
+    /// All bytes that were ever queued, and those of them that were written.
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        (self.total, self.total - self.len as u64)
+    }
+
+    /// Bytes held on the heap, without payloads held by reference.
+    pub(crate) fn capacity(&self) -> usize {
+        self.small.capacity() + self.large.capacity() * size_of::<(usize, Bytes)>()
+    }
+
+    /// Appends what `write` appends.
+    #[inline]
+    pub(crate) fn write<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        if self.small.len() > COMPACT && self.written * 2 > self.small.len() {
+            self.small.drain(..self.written);
+            self.written = 0;
+        }
+        let before = self.small.len();
+        let result = write(&mut self.small);
+        let added = self.small.len() - before;
+        self.tail += added;
+        self.len += added;
+        self.total += added as u64;
+        result
+    }
+
+    /// Appends a payload, without a copy if it is large.
+    pub(crate) fn payload(&mut self, payload: Bytes) {
+        if payload.len() < BY_REFERENCE {
+            self.write(|out| out.extend_from_slice(&payload));
+            return;
+        }
+        self.len += payload.len();
+        self.total += payload.len() as u64;
+        self.large.push_back((self.tail, payload));
+        self.tail = 0;
+    }
+}
+
+/// A buffer that never empties is moved to its front above so many bytes.
+const COMPACT: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rest(queue: &OutputQueue) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 64];
+        let count = queue.io_slices(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn any_way_to_write_gives_the_same_bytes() {
+        for step in [1, 7, 4096, 5000, 100_000] {
+            let mut queue = OutputQueue::default();
+            let mut wanted = Vec::new();
+            for (index, len) in [3, 5000, 4096, 10, 10, 0, 9000, 1].into_iter().enumerate() {
+                let payload = vec![index as u8; len];
+                wanted.extend_from_slice(&payload);
+                if index % 2 == 0 {
+                    queue.payload(payload.into());
+                } else {
+                    queue.write(|out| out.extend_from_slice(&payload));
+                }
+            }
+            let mut written = Vec::new();
+            while !queue.is_empty() {
+                let bytes = rest(&queue);
+                assert_eq!(bytes.len(), queue.len());
+                let count = step.min(bytes.len());
+                written.extend_from_slice(&bytes[..count]);
+                queue.advance(count);
+            }
+            assert_eq!(written, wanted);
+        }
+    }
+
+    #[test]
+    fn few_slices_hold_the_beginning() {
+        let mut queue = OutputQueue::default();
+        queue.write(|out| out.extend_from_slice(b"head"));
+        queue.payload(vec![1; 5000].into());
+        let mut slices = [IoSlice::new(&[]); 1];
+        assert_eq!(queue.io_slices(&mut slices), 1);
+        assert_eq!(&*slices[0], b"head");
+    }
+}
