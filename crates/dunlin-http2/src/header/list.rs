@@ -116,7 +116,7 @@ impl HeaderList {
     /// `:status` of a response, if it is three digits.
     pub fn status(&self) -> Option<u16> {
         let entry = self.pseudo_entry(Class::Status)?;
-        match self.field(entry).value {
+        match self.value(entry) {
             digits @ [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => {
                 Some(digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')))
             }
@@ -136,7 +136,7 @@ impl HeaderList {
     }
 
     pub(super) fn host(&self) -> Option<&[u8]> {
-        self.entry(self.host).map(|entry| self.field(entry).value)
+        self.entry(self.host).map(|entry| self.value(entry))
     }
 
     pub(super) fn fault(&self) -> Option<Malformed> {
@@ -241,7 +241,7 @@ impl HeaderList {
     }
 
     fn note_content_length(&mut self) {
-        let value = self.fields.last().map_or(&[][..], |entry| self.field(entry).value);
+        let value = self.fields.last().map_or(&[][..], |entry| self.value(entry));
         let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
         let number = std::str::from_utf8(value).ok().and_then(|digits| digits.parse::<u64>().ok());
         match (number, self.content_length) {
@@ -262,7 +262,7 @@ impl HeaderList {
 
     fn pseudo(&self, class: Class) -> Option<&str> {
         let entry = self.pseudo_entry(class)?;
-        std::str::from_utf8(self.field(entry).value).ok()
+        std::str::from_utf8(self.value(entry)).ok()
     }
 
     fn range(&self, from: u32, to: u32) -> &[u8] {
@@ -270,11 +270,15 @@ impl HeaderList {
         self.bytes.get(range).unwrap_or_default()
     }
 
+    fn value(&self, entry: &Entry) -> &[u8] {
+        self.range(entry.value, entry.end)
+    }
+
     fn field(&self, entry: &Entry) -> ReceivedField<'_> {
         ReceivedField {
             // A name with other octets makes the list malformed, and nobody gets to see it.
             name: std::str::from_utf8(self.range(entry.name, entry.value)).unwrap_or_default(),
-            value: self.range(entry.value, entry.end),
+            value: self.value(entry),
             is_sensitive: entry.is_sensitive,
             insertion: (entry.insertion != 0).then_some(entry.insertion),
         }

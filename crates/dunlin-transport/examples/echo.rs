@@ -1,0 +1,220 @@
+//! A small server to test and measure the engine with: what it answers needs no thought.
+//!
+//! `cargo run --release -p dunlin-transport --example echo -- 127.0.0.1:PORT [--tls]` prints
+//! `listening on ADDR`. It echoes the body and the trailers of a request; a request without either
+//! gets a short text. `/canned/N` answers a gRPC message of N bytes, `/stream/COUNT/N` as many of them.
+//! `--tls` makes a certificate for `localhost`, and `--threads N` takes N threads instead of one.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use dunlin_http2::{
+    Config, Connection, ErrorCode, Event, Field, HeaderBlock, HeaderList, HeadersKind, StreamKey,
+};
+use dunlin_transport::{Acceptor, ConnectionHandler, Driver, Endpoint, Listener, ListenerOptions};
+
+/// What every connection shares.
+struct Shared {
+    config: Arc<Config>,
+    text: HeaderBlock,
+    grpc: HeaderBlock,
+    grpc_ok: HeaderBlock,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let block = |fields: &[(&str, &str)]| {
+            let builder = HeaderBlock::builder();
+            let builder = fields.iter().fold(builder, |builder, (name, value)| builder.field(Field::new(name, *value)));
+            builder.build().expect("fields of our own")
+        };
+        Self {
+            config: Arc::new(Config::default()),
+            text: block(&[(":status", "200"), ("content-type", "text/plain")]),
+            grpc: block(&[(":status", "200"), ("content-type", "application/grpc")]),
+            grpc_ok: block(&[("grpc-status", "0")]),
+        }
+    }
+}
+
+/// One connection.
+struct Echo {
+    shared: Arc<Shared>,
+    /// By the slot of the stream.
+    calls: Vec<Option<Call>>,
+}
+
+enum Call {
+    /// Waits for the end of the request.
+    Canned(usize),
+    /// Messages that are left, and the size of each.
+    Stream { left: usize, size: usize, is_begun: bool },
+    /// Content that is released once what is queued is sent.
+    Echo { withheld: usize },
+    /// Answered.
+    Done,
+}
+
+impl Call {
+    fn of(headers: &HeaderList) -> Self {
+        let path = headers.path().unwrap_or_default();
+        let mut numbers = path.split('/').skip(2).map_while(|part| part.parse().ok());
+        if path.starts_with("/canned/") {
+            Self::Canned(numbers.next().unwrap_or(0))
+        } else if path.starts_with("/stream/") {
+            Self::Stream { left: numbers.next().unwrap_or(0), size: numbers.next().unwrap_or(0), is_begun: false }
+        } else {
+            Self::Echo { withheld: 0 }
+        }
+    }
+}
+
+const GREETING: &str = "dunlin\n";
+
+impl Echo {
+    fn call(&mut self, stream: StreamKey) -> Option<&mut Call> {
+        self.calls.get_mut(stream.slot as usize)?.as_mut()
+    }
+
+    fn begin(&mut self, connection: &mut Connection, stream: StreamKey, headers: &HeaderList, ended: bool) {
+        let slot = stream.slot as usize;
+        if self.calls.len() <= slot {
+            self.calls.resize_with(slot + 1, || None);
+        }
+        let call = Call::of(headers);
+        let is_echo = matches!(call, Call::Echo { .. });
+        self.calls[slot] = Some(call);
+        if is_echo {
+            let _ = connection.send_headers(stream, &self.shared.text, false);
+            if ended {
+                let _ = connection.send_data(stream, Bytes::from_static(GREETING.as_bytes()), true);
+                self.calls[slot] = Some(Call::Done);
+            }
+        } else if ended {
+            self.answer(connection, stream);
+        }
+    }
+
+    /// The request is there, or there is room for more of its answer.
+    fn answer(&mut self, connection: &mut Connection, stream: StreamKey) {
+        let shared = Arc::clone(&self.shared);
+        let Some(call) = self.call(stream) else { return };
+        match call {
+            Call::Canned(size) => {
+                let size = *size;
+                *call = Call::Done;
+                let _ = connection.send_headers(stream, &shared.grpc, false);
+                message(connection, stream, size);
+                let _ = connection.send_trailers(stream, &shared.grpc_ok);
+            }
+            Call::Stream { left, size, is_begun } => {
+                if !*is_begun {
+                    *is_begun = true;
+                    let _ = connection.send_headers(stream, &shared.grpc, false);
+                }
+                while *left > 0 && !connection.is_congested(stream) {
+                    *left -= 1;
+                    message(connection, stream, *size);
+                }
+                if *left == 0 {
+                    *call = Call::Done;
+                    let _ = connection.send_trailers(stream, &shared.grpc_ok);
+                }
+            }
+            Call::Echo { withheld } => {
+                let bytes = std::mem::take(withheld);
+                connection.release(stream, bytes);
+            }
+            Call::Done => {}
+        }
+    }
+}
+
+/// A gRPC message: not compressed, its length, and zeros.
+fn message(connection: &mut Connection, stream: StreamKey, size: usize) {
+    if size > 16_000 {
+        let mut bytes = vec![0; size + 5];
+        bytes[1..5].copy_from_slice(&(size as u32).to_be_bytes());
+        let _ = connection.send_data(stream, bytes.into(), false);
+        return;
+    }
+    let _ = connection.send_data_with(stream, size + 5, false, |out| {
+        out.push(0);
+        out.extend_from_slice(&(size as u32).to_be_bytes());
+        out.resize(out.len() + size, 0);
+    });
+}
+
+impl ConnectionHandler for Echo {
+    type Operation = ();
+
+    fn event(&mut self, connection: &mut Connection, event: Event<'_>, _: Instant) {
+        match event {
+            Event::Headers { stream, kind: HeadersKind::Request, headers, end_stream } => {
+                self.begin(connection, stream, &headers, end_stream);
+            }
+            Event::Headers { stream, kind: HeadersKind::Trailers, headers, .. } => {
+                let fields: Vec<Field<'_>> =
+                    headers.iter().map(|field| Field::new(field.name, field.value)).collect();
+                if let Some(Call::Echo { .. }) = self.call(stream) {
+                    let _ = connection.send_trailers(stream, &fields[..]);
+                } else {
+                    self.answer(connection, stream);
+                }
+            }
+            Event::Data { stream, data, end_stream } => {
+                let len = data.len();
+                if let Some(Call::Echo { withheld }) = self.call(stream) {
+                    let _ = connection.send_data(stream, Bytes::copy_from_slice(data), end_stream);
+                    if connection.is_congested(stream) {
+                        *withheld += len;
+                        return;
+                    }
+                } else if end_stream {
+                    self.answer(connection, stream);
+                }
+                connection.release(stream, len);
+            }
+            Event::Drained { stream } => self.answer(connection, stream),
+            Event::Reset { stream, .. } => {
+                connection.forget(stream, ErrorCode::CANCEL);
+                if let Some(call) = self.calls.get_mut(stream.slot as usize) {
+                    *call = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn operation(&mut self, _: &mut Connection, (): (), _: Instant) {}
+}
+
+fn main() -> ExitCode {
+    let mut address = None;
+    let (mut is_tls, mut threads) = (false, 1);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--tls" => is_tls = true,
+            "--threads" => threads = arguments.next().and_then(|number| number.parse().ok()).unwrap_or(1),
+            _ => address = Some(argument),
+        }
+    }
+    let Some(address) = address else {
+        eprintln!("usage: echo ADDRESS:PORT [--tls] [--threads N]");
+        return ExitCode::from(2);
+    };
+    let runtime = match threads {
+        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        threads => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    };
+    match runtime.expect("a runtime").block_on(serve(&address, is_tls)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! The task of a connection: it reads, lets the engine and the application work, and writes.
+//!
+//! A turn takes in all that can be had without waiting before it writes, so that one read brings many
+//! frames and one write takes many answers away. Nothing is held back by a timer.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use dunlin_http2::{Connection, ConnectionError, ErrorCode, Event};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use crate::operations::{Handle, Operations};
+
+/// What runs on a connection: a server or a client. All methods are called from the connection's
+/// task, one at a time, and none may block.
+pub trait ConnectionHandler {
+    /// What [`Handle::submit`] takes to the connection.
+    type Operation;
+
+    /// Something happened. Data in the event is only there for the time of the call.
+    fn event(&mut self, connection: &mut Connection, event: Event<'_>, now: Instant);
+
+    /// Someone has submitted an operation.
+    fn operation(&mut self, connection: &mut Connection, operation: Self::Operation, now: Instant);
+
+    /// Once in a turn, after all events and operations and before the output is written: the place to
+    /// poll what is at work for this connection alone.
+    fn poll(&mut self, connection: &mut Connection, cx: &mut Context<'_>, now: Instant) {
+        let _ = (connection, cx, now);
+    }
+
+    /// When [`Self::timeout`] is to be called.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time of [`Self::poll_timeout`] has come.
+    fn timeout(&mut self, connection: &mut Connection, now: Instant) {
+        let _ = (connection, now);
+    }
+
+    /// The connection has ended; nothing else follows.
+    fn closed(&mut self, reason: &CloseReason) {
+        let _ = reason;
+    }
+}
+
+/// Why a connection has ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// A graceful shutdown is complete, or we have closed the connection.
+    #[error("the connection was shut down")]
+    Shutdown,
+    /// The peer has closed the transport.
+    #[error("the peer has closed the connection")]
+    ByPeer,
+    /// The peer broke the protocol, or a limit.
+    #[error("the peer broke the protocol")]
+    Protocol(#[from] ConnectionError),
+    /// The transport failed.
+    #[error("the transport failed")]
+    Io(#[from] io::Error),
+}
+
+/// Bytes that one read may bring. Connections share the buffer of their thread, so that idle ones hold
+/// none.
+const READ_BUFFER: usize = 64 << 10;
+/// Slices that one write takes.
+const SLICES: usize = 64;
+/// After so long without streams a connection gives its buffers back.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long the peer may take to close its side after us, so that it gets to read our GOAWAY.
+const LINGER: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+}
+
+/// Takes the thread's buffer for as long as it lives.
+struct Buffer(Option<Box<[u8]>>);
+
+impl Buffer {
+    fn take() -> Self {
+        let buffer = BUFFER.try_with(Cell::take).ok().flatten();
+        Self(Some(buffer.unwrap_or_else(|| vec![0; READ_BUFFER].into_boxed_slice())))
+    }
+
+    fn bytes(&mut self) -> &mut [u8] {
+        self.0.as_deref_mut().unwrap_or_default()
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let _ = BUFFER.try_with(|cell| cell.set(self.0.take()));
+    }
+}
+
+/// Drives one connection over a transport, as a future that ends with it. Spawn it, or poll it in a
+/// task of your own.
+///
+/// Dropping it closes the transport without a GOAWAY.
+#[derive(Debug)]
+#[must_use = "a connection makes progress only while it is polled"]
+pub struct Driver<S, H: ConnectionHandler> {
+    io: S,
+    connection: Connection,
+    handler: H,
+    operations: Operations<H::Operation>,
+    batch: Vec<H::Operation>,
+    /// The beginning of a frame whose end has not come.
+    rest: Vec<u8>,
+    /// `rest` has not been looked at.
+    is_unread: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    idle: Idle,
+    stage: Stage,
+}
+
+/// How long nothing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Idle {
+    Busy,
+    Since(Instant),
+    /// Long enough that all is given back.
+    Long,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Running,
+    /// Nothing more is read; what is to be written goes out first.
+    Flushing(CloseReason),
+    /// Our side is closed. The peer may still read, until it closes its own.
+    Lingering(CloseReason),
+    Ended,
+}
+
+impl<S, H> Driver<S, H>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: ConnectionHandler + Unpin,
+    H::Operation: Unpin,
+{
+    /// A driver, and the handle by which others reach the connection.
+    pub fn new(io: S, connection: Connection, handler: H) -> (Handle<H::Operation>, Self) {
+        let (handle, operations) = Operations::new();
+        let driver = Self {
+            io,
+            connection,
+            handler,
+            operations,
+            batch: Vec::new(),
+            rest: Vec::new(),
+            is_unread: false,
+            timer: None,
+            idle: Idle::Busy,
+            stage: Stage::Running,
+        };
+        (handle, driver)
+    }
+
+    /// The same, with the operations made before, so that the handler can have the handle.
+    pub fn with_operations(
+        io: S,
+        connection: Connection,
+        handler: H,
+        operations: Operations<H::Operation>,
+    ) -> Self {
+        let (_, driver) = Self::new(io, connection, handler);
+        Self { operations, ..driver }
+    }
+
+    /// Bytes that were read behind the head of a connection by someone who looked at it first.
+    pub fn with_read(mut self, bytes: &[u8]) -> Self {
+        self.rest = bytes.to_vec();
+        self.is_unread = !bytes.is_empty();
+        self
+    }
+
+    /// Takes turns until there is nothing to do without waiting.
+    fn run(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        // One look at the clock is enough: the runtime lets no task go on for long.
+        let now = Instant::now();
+        loop {
+            match self.turn(cx, now) {
+                Ok(Poll::Ready(())) => {}
+                Ok(Poll::Pending) => return Poll::Pending,
+                Err(reason) => return Poll::Ready(reason),
+            }
+        }
+    }
+
+    /// `Pending` if there is nothing to do without waiting.
+    fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
+        self.operations.take_or_park(cx, &mut self.batch);
+        let mut is_waiting = self.batch.is_empty();
+        for operation in self.batch.drain(..) {
+            self.handler.operation(&mut self.connection, operation, now);
+        }
+        is_waiting &= self.read(cx, now)?.is_pending();
+        self.handler.poll(&mut self.connection, cx, now);
+        self.events(&mut &[][..], now)?;
+        // If the transport takes no more, it wakes the task when it does.
+        let _ = self.write(cx, now)?;
+        if self.connection.is_closed() {
+            return Err(CloseReason::Shutdown);
+        }
+        if !is_waiting {
+            return Ok(Poll::Ready(()));
+        }
+        self.wait(cx, now)
+    }
+
+    /// One read, and all events out of it. `Pending` if there is nothing to read.
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
+        if std::mem::take(&mut self.is_unread) {
+            let held = std::mem::take(&mut self.rest);
+            self.take_in(&held, now)?;
+            return Ok(Poll::Ready(()));
+        }
+        let mut buffer = Buffer::take();
+        let bytes = buffer.bytes();
+        let held = self.rest.len();
+        // Frames that are not taken as they come are far smaller than the buffer, unless
+        // `max_frame_size` says otherwise.
+        let mut large;
+        let target = if held <= bytes.len() / 2 {
+            bytes
+        } else {
+            large = vec![0; held + READ_BUFFER];
+            &mut large[..]
+        };
+        target[..held].copy_from_slice(&self.rest);
+        let mut read = ReadBuf::new(&mut target[held..]);
+        if Pin::new(&mut self.io).poll_read(cx, &mut read).map_err(CloseReason::Io)?.is_pending() {
+            return Ok(Poll::Pending);
+        }
+        let count = read.filled().len();
+        if count == 0 {
+            return Err(CloseReason::ByPeer);
+        }
+        self.idle = Idle::Busy;
+        self.take_in(&target[..held + count], now)?;
+        Ok(Poll::Ready(()))
+    }
+
+    /// All events out of `bytes`; what is left of them stands before what is read next.
+    fn take_in(&mut self, bytes: &[u8], now: Instant) -> Result<(), CloseReason> {
+        let mut input = bytes;
+        self.events(&mut input, now)?;
+        self.rest.clear();
+        self.rest.extend_from_slice(input);
+        Ok(())
+    }
+
+    fn events(&mut self, input: &mut &[u8], now: Instant) -> Result<(), CloseReason> {
+        while let Some(event) = self.connection.poll_event(now, input)? {
+            self.handler.event(&mut self.connection, event, now);
+        }
+        Ok(())
+    }
+
+    /// Writes what there is, with as few calls as it takes. `Pending` if the transport takes no more.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
+        loop {
+            self.connection.transmit(now)?;
+            // The engine may have told the application that there is room again.
+            self.events(&mut &[][..], now)?;
+            if flush(&mut self.io, &mut self.connection, cx).map_err(CloseReason::Io)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            if !self.connection.has_more() && self.connection.output_mut().is_empty() {
+                return Ok(Poll::Ready(()));
+            }
+        }
+    }
+
+    /// Sets the timer for the next deadline. `Ready` if one has passed and was handled.
+    fn wait(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
+        let has_work = self.connection.stream_count() > 0 || !self.rest.is_empty();
+        let idle = match self.idle {
+            _ if has_work => None,
+            Idle::Long => None,
+            Idle::Busy => {
+                self.idle = Idle::Since(now);
+                Some(now + IDLE)
+            }
+            Idle::Since(since) if since + IDLE > now => Some(since + IDLE),
+            Idle::Since(_) => {
+                self.connection.shrink();
+                (self.rest, self.batch) = (Vec::new(), Vec::new());
+                self.idle = Idle::Long;
+                None
+            }
+        };
+        let (of_engine, of_handler) = (self.connection.poll_timeout(now), self.handler.poll_timeout());
+        let Some(deadline) = [of_engine, of_handler, idle].into_iter().flatten().min() else {
+            self.timer = None;
+            return Ok(Poll::Pending);
+        };
+        if deadline <= now {
+            self.connection.handle_timeout(now)?;
+            if of_handler.is_some_and(|deadline| deadline <= now) {
+                self.handler.timeout(&mut self.connection, now);
+            }
+            return Ok(Poll::Ready(()));
+        }
+        // A timer that fires early costs one turn; setting it in each turn would cost more.
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        if timer.deadline() > deadline.into() || timer.is_elapsed() {
+            timer.as_mut().reset(deadline.into());
+        }
+        Ok(timer.as_mut().poll(cx))
+    }
+}
+
+/// Writes all output.
+fn flush<S: AsyncWrite + Unpin>(
+    io: &mut S,
+    connection: &mut Connection,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !connection.output_mut().is_empty() {
+        let output = connection.output_mut();
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = output.io_slices(&mut slices);
+        let written = match &slices[..count] {
+            [one] => ready!(Pin::new(&mut *io).poll_write(cx, one))?,
+            many => ready!(Pin::new(&mut *io).poll_write_vectored(cx, many))?,
+        };
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        connection.output_mut().advance(written);
+    }
+    Pin::new(io).poll_flush(cx)
+}
+
+impl<S, H> Future for Driver<S, H>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: ConnectionHandler + Unpin,
+    H::Operation: Unpin,
+{
+    type Output = CloseReason;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let this = self.get_mut();
+        loop {
+            match std::mem::replace(&mut this.stage, Stage::Ended) {
+                Stage::Running => {
+                    this.stage = Stage::Running;
+                    let reason = ready!(this.run(cx));
+                    this.connection.close(ErrorCode::NO_ERROR, "");
+                    this.handler.closed(&reason);
+                    this.timer = Some(Box::pin(tokio::time::sleep(LINGER)));
+                    this.stage = match reason {
+                        CloseReason::Io(_) => Stage::Lingering(reason),
+                        reason => Stage::Flushing(reason),
+                    };
+                }
+                Stage::Flushing(reason) => {
+                    let is_late = this.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
+                    match flush(&mut this.io, &mut this.connection, cx) {
+                        Poll::Pending if !is_late => {
+                            this.stage = Stage::Flushing(reason);
+                            return Poll::Pending;
+                        }
+                        Poll::Ready(Ok(())) => this.stage = Stage::Lingering(reason),
+                        _ => return Poll::Ready(reason),
+                    }
+                }
+                Stage::Lingering(reason) => {
+                    let is_over = matches!(reason, CloseReason::Io(_) | CloseReason::ByPeer);
+                    let is_late = this.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
+                    let closed = Pin::new(&mut this.io).poll_shutdown(cx);
+                    if is_over || is_late || (closed.is_ready() && this.drain(cx).is_ready()) {
+                        return Poll::Ready(reason);
+                    }
+                    this.stage = Stage::Lingering(reason);
+                    return Poll::Pending;
+                }
+                Stage::Ended => return Poll::Ready(CloseReason::Shutdown),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin, H: ConnectionHandler> Driver<S, H> {
+    /// Reads what the peer still sends, so that the transport is not reset before it has read ours.
+    fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut buffer = Buffer::take();
+        loop {
+            let mut read = ReadBuf::new(buffer.bytes());
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut read)) {
+                Ok(()) if !read.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! How others reach a connection: they queue operations, and whoever drives it takes them.
+//!
+//! This is all that threads share of a connection, small enough for a model checker; see
+//! `tests/loom.rs`.
+
+use std::task::{Context, Waker};
+
+#[cfg(loom)]
+use loom::sync::{Arc, Mutex, MutexGuard};
+#[cfg(not(loom))]
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Queues operations for a connection. Cheap to clone.
+#[derive(Debug)]
+pub struct Handle<O> {
+    shared: Arc<Mutex<State<O>>>,
+}
+
+impl<O> Clone for Handle<O> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// The connection has ended, and takes no operations anymore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection is closed")]
+pub struct Closed<O>(pub O);
+
+#[derive(Debug)]
+struct State<O> {
+    queue: Vec<O>,
+    waker: Option<Waker>,
+    /// The driver waits to be woken.
+    is_parked: bool,
+    is_closed: bool,
+}
+
+/// A poisoned lock is harmless: nothing that can panic runs under it.
+fn lock<O>(shared: &Mutex<State<O>>) -> MutexGuard<'_, State<O>> {
+    match shared.lock() {
+        Ok(guard) => guard,
+        Err(poisoned) => poisoned.into_inner(),
+    }
+}
+
+impl<O> Handle<O> {
+    /// Queues an operation, and wakes the connection if it sleeps. Operations of one thread keep
+    /// their order.
+    ///
+    /// # Errors
+    /// Gives the operation back if the connection has ended. One that was taken before is seen by
+    /// the connection, or dropped with it.
+    pub fn submit(&self, operation: O) -> Result<(), Closed<O>> {
+        let waker = {
+            let mut state = lock(&self.shared);
+            if state.is_closed {
+                return Err(Closed(operation));
+            }
+            state.queue.push(operation);
+            // Only the first operation after the driver has gone to sleep wakes it.
+            if std::mem::take(&mut state.is_parked) { state.waker.clone() } else { None }
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        lock(&self.shared).is_closed
+    }
+}
+
+/// The driver's side of the handles.
+#[derive(Debug)]
+pub struct Operations<O> {
+    shared: Arc<Mutex<State<O>>>,
+}
+
+impl<O> Operations<O> {
+    /// The two sides.
+    pub fn new() -> (Handle<O>, Self) {
+        let state = State { queue: Vec::new(), waker: None, is_parked: false, is_closed: false };
+        let shared = Arc::new(Mutex::new(state));
+        (Handle { shared: Arc::clone(&shared) }, Self { shared })
+    }
+
+    /// Swaps what is queued into `batch`, which has to be empty. If there is nothing, the next
+    /// operation wakes the task of `cx`.
+    pub fn take_or_park(&self, cx: &Context<'_>, batch: &mut Vec<O>) {
+        debug_assert!(batch.is_empty(), "operations of the batch before were not handled");
+        let mut state = lock(&self.shared);
+        if !state.queue.is_empty() {
+            std::mem::swap(&mut state.queue, batch);
+            state.is_parked = false;
+            return;
+        }
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            state.waker = Some(cx.waker().clone());
+        }
+        state.is_parked = true;
+    }
+}
+
+impl<O> Drop for Operations<O> {
+    fn drop(&mut self) {
+        let queue = {
+            let mut state = lock(&self.shared);
+            state.is_closed = true;
+            state.waker = None;
+            std::mem::take(&mut state.queue)
+        };
+        // Outside of the lock, as operations may hold handles.
+        drop(queue);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_sleeping_driver_is_woken_once_for_a_batch() {
+        let count = std::sync::Arc::new(Count::default());
+        let waker = Waker::from(std::sync::Arc::clone(&count));
+        let cx = Context::from_waker(&waker);
+        let (handle, operations) = Operations::new();
+        let mut batch = Vec::new();
+        operations.take_or_park(&cx, &mut batch);
+        (0..3).for_each(|number| handle.submit(number).expect("open"));
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        operations.take_or_park(&cx, &mut batch);
+        assert_eq!(batch, [0, 1, 2]);
+        handle.submit(3).expect("open");
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "the driver is awake");
+        drop(operations);
+        assert_eq!(handle.submit(4), Err(Closed(4)));
+    }
+}
