@@ -5,6 +5,7 @@
 //! without it.
 
 mod compile;
+mod http2;
 mod json;
 mod message;
 pub mod mutate;
@@ -15,6 +16,7 @@ mod tree;
 mod wire;
 
 pub use compile::{compile, parser};
+pub use http2::{frames, hpack, pair};
 pub use json::json;
 pub use message::message;
 pub use pool::pool;
@@ -26,7 +28,7 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("tree", tree),
     ("parser", parser),
     ("compile", compile),
@@ -35,4 +37,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("message", message),
     ("json", json),
     ("text", text),
+    ("hpack", hpack),
+    ("frames", frames),
+    ("pair", pair),
 ];

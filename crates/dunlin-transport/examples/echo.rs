@@ -5,6 +5,9 @@
 //! gets a short text. `/canned/N` answers a gRPC message of N bytes, `/stream/COUNT/N` as many of them.
 //! `--tls` makes a certificate for `localhost`, and `--threads N` takes N threads instead of one.
 
+// What a program says is its interface.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +16,10 @@ use bytes::Bytes;
 use dunlin_http2::{
     Config, Connection, ErrorCode, Event, Field, HeaderBlock, HeaderList, HeadersKind, StreamKey,
 };
-use dunlin_transport::{Acceptor, ConnectionHandler, Driver, Endpoint, Listener, ListenerOptions};
+use dunlin_transport::tls::Identity;
+use dunlin_transport::{
+    Acceptor, CloseReason, ConnectionHandler, Driver, Endpoint, Listener, ListenerOptions, ServerTls,
+};
 
 /// What every connection shares.
 struct Shared {
@@ -27,7 +33,8 @@ impl Shared {
     fn new() -> Self {
         let block = |fields: &[(&str, &str)]| {
             let builder = HeaderBlock::builder();
-            let builder = fields.iter().fold(builder, |builder, (name, value)| builder.field(Field::new(name, *value)));
+            let builder =
+                fields.iter().fold(builder, |builder, (name, value)| builder.field(Field::new(name, *value)));
             builder.build().expect("fields of our own")
         };
         Self {
@@ -64,7 +71,11 @@ impl Call {
         if path.starts_with("/canned/") {
             Self::Canned(numbers.next().unwrap_or(0))
         } else if path.starts_with("/stream/") {
-            Self::Stream { left: numbers.next().unwrap_or(0), size: numbers.next().unwrap_or(0), is_begun: false }
+            Self::Stream {
+                left: numbers.next().unwrap_or(0),
+                size: numbers.next().unwrap_or(0),
+                is_begun: false,
+            }
         } else {
             Self::Echo { withheld: 0 }
         }
@@ -217,4 +228,36 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn serve(address: &str, is_tls: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let endpoint: Endpoint = address.parse()?;
+    let listener = Listener::bind(&endpoint, &ListenerOptions::default()).await?;
+    let mut builder = Acceptor::builder();
+    if is_tls {
+        builder = builder.tls(own_certificate()?);
+    }
+    let mut acceptor = builder.build(listener);
+    println!("listening on {}", acceptor.local_addr());
+    let shared = Arc::new(Shared::new());
+    while let Some(accepted) = acceptor.next().await? {
+        let connection = Connection::server(Arc::clone(&shared.config), Instant::now());
+        let echo = Echo { shared: Arc::clone(&shared), calls: Vec::new() };
+        let (_, driver) = Driver::new(accepted.io, connection, echo);
+        tokio::spawn(async move {
+            let reason = driver.await;
+            if !matches!(reason, CloseReason::ByPeer | CloseReason::Shutdown) {
+                eprintln!("{}: {reason:?}", accepted.info.peer);
+            }
+            drop(accepted.permit);
+        });
+    }
+    Ok(())
+}
+
+fn own_certificate() -> Result<ServerTls, Box<dyn std::error::Error>> {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let signed = rcgen::generate_simple_self_signed(names)?;
+    let identity = Identity::from_pem(signed.cert.pem(), signed.signing_key.serialize_pem());
+    Ok(ServerTls::builder().identity(identity).build()?)
 }

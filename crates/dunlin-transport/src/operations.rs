@@ -5,9 +5,9 @@
 
 use std::task::{Context, Waker};
 
-#[cfg(loom)]
+#[cfg(dunlin_loom)]
 use loom::sync::{Arc, Mutex, MutexGuard};
-#[cfg(not(loom))]
+#[cfg(not(dunlin_loom))]
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Queues operations for a connection. Cheap to clone.
@@ -117,7 +117,7 @@ impl<O> Drop for Operations<O> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(dunlin_loom)))]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;

@@ -1,0 +1,87 @@
+//! The queue of operations under a model checker, which tries all ways that threads can interleave:
+//! `RUSTFLAGS="--cfg dunlin_loom" cargo test --release -p dunlin-transport --test loom`
+#![cfg(dunlin_loom)]
+
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use dunlin_transport::operations::Operations;
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+
+/// What wakes the driver.
+#[derive(Default)]
+struct Bell {
+    has_rung: Mutex<bool>,
+    rings: Condvar,
+}
+
+impl Bell {
+    fn wait(&self) {
+        let mut has_rung = self.has_rung.lock().expect("nothing panics under the lock");
+        while !*has_rung {
+            has_rung = self.rings.wait(has_rung).expect("nothing panics under the lock");
+        }
+        *has_rung = false;
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        *self.has_rung.lock().expect("nothing panics under the lock") = true;
+        self.rings.notify_one();
+    }
+}
+
+/// A driver that sleeps whenever there is nothing, until it has seen so many operations.
+fn drive(operations: &Operations<u32>, wanted: usize) -> Vec<u32> {
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let cx = Context::from_waker(&waker);
+    let (mut seen, mut batch) = (Vec::new(), Vec::new());
+    while seen.len() < wanted {
+        operations.take_or_park(&cx, &mut batch);
+        if batch.is_empty() {
+            bell.wait();
+        }
+        seen.append(&mut batch);
+    }
+    seen
+}
+
+#[test]
+fn no_operation_is_lost_and_none_wakes_nobody() {
+    loom::model(|| {
+        let (handle, operations) = Operations::new();
+        let threads: Vec<_> = [10, 20]
+            .into_iter()
+            .map(|first| {
+                let handle = handle.clone();
+                thread::spawn(move || {
+                    handle.submit(first).expect("the driver is there");
+                    handle.submit(first + 1).expect("the driver is there");
+                })
+            })
+            .collect();
+        let seen = drive(&operations, 4);
+        for first in [10, 20] {
+            let of_one: Vec<u32> = seen.iter().copied().filter(|number| number / 10 == first / 10).collect();
+            assert_eq!(of_one, [first, first + 1]);
+        }
+        threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+    });
+}
+
+#[test]
+fn an_operation_is_taken_or_given_back_when_the_connection_ends() {
+    loom::model(|| {
+        let (handle, operations) = Operations::new();
+        let thread = thread::spawn(move || handle.submit(1).is_ok());
+        let waker = Waker::noop();
+        let mut batch = Vec::new();
+        operations.take_or_park(&Context::from_waker(waker), &mut batch);
+        drop(operations);
+        let was_taken = thread.join().expect("it does not panic");
+        assert!(was_taken || batch.is_empty());
+    });
+}
