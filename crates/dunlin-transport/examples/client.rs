@@ -228,14 +228,17 @@ async fn run(url: &str, options: Options, insecure: bool) -> Result<Totals, Box<
         .field(Field::new(":path", &path))
         .field(Field::new(":authority", authority));
     if options.trailers {
-        request = request.field(Field::new("te", "trailers"));
+        request = request.field(Field::new("te", "trailers")).field(Field::new("trailer", "x-checksum"));
     }
     let request = request.build()?;
     let trailers = HeaderBlock::builder().field(Field::new("x-checksum", "none")).build()?;
     let mut connector = Connector::new();
     if scheme == "https" {
-        let builder = ClientTls::builder().danger_accept_any_certificate(insecure);
-        connector = connector.tls(builder.roots(TrustRoots::system()).build()?);
+        let builder = match insecure {
+            true => ClientTls::builder().danger_accept_any_certificate(true),
+            false => ClientTls::builder().roots(TrustRoots::system()),
+        };
+        connector = connector.tls(builder.build()?);
     }
     let endpoint: Endpoint = authority.parse()?;
     let pattern: Bytes = (0..PATTERN).map(|at| (at * 31 + at / 251) as u8).collect::<Vec<u8>>().into();
