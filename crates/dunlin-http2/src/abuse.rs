@@ -110,7 +110,7 @@ limits! {
     HeaderBlockTimeout, header_block_timeout;
     /// Settings in one frame.
     SettingsEntries, max_settings_entries;
-    /// Answers (acknowledgements, resets, window updates) that wait to be taken by the peer.
+    /// Answers (acknowledgements and resets) that wait to be taken by the peer.
     QueuedControlFrames, max_queued_control_frames;
     }
 }
@@ -132,6 +132,7 @@ pub(crate) struct Abuse {
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     left: u32,
+    /// Time up to which what it earns is in `left`.
     filled_at: Instant,
 }
 
@@ -146,29 +147,35 @@ impl Abuse {
     #[inline]
     pub(crate) fn spend(&mut self, limit: Limit, now: Instant) -> Result<(), ConnectionError> {
         self.counters[limit as usize] += 1;
-        let bucket = &mut self.buckets[limit as usize];
-        if bucket.left > 0 {
-            bucket.left -= 1;
-            return Ok(());
+        // Events come in batches that have the same time.
+        if self.buckets[limit as usize].filled_at != now {
+            self.refill(limit, now);
         }
-        self.refill(limit, now)
+        let bucket = &mut self.buckets[limit as usize];
+        match bucket.left.checked_sub(1) {
+            Some(left) => bucket.left = left,
+            None => {
+                return Err(ConnectionError::Abuse { limit, allowed: self.rates.get(limit).burst.into() });
+            }
+        }
+        Ok(())
     }
 
-    /// Time is only looked at when the bucket is empty.
-    #[cold]
-    fn refill(&mut self, limit: Limit, now: Instant) -> Result<(), ConnectionError> {
+    fn refill(&mut self, limit: Limit, now: Instant) {
         let rate = self.rates.get(limit);
         let bucket = &mut self.buckets[limit as usize];
-        let elapsed = now.saturating_duration_since(bucket.filled_at);
-        let earned =
-            u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).saturating_mul(rate.per_second.into())
-                / 1000;
-        if earned == 0 {
-            return Err(ConnectionError::Abuse { limit, allowed: rate.burst.into() });
+        let full = bucket.left.max(rate.burst);
+        let elapsed = now.saturating_duration_since(bucket.filled_at).as_nanos();
+        let earned = elapsed * u128::from(rate.per_second) / 1_000_000_000;
+        if earned >= u128::from(full - bucket.left) {
+            bucket.left = full;
+            bucket.filled_at = now;
+            return;
         }
-        bucket.left = u32::try_from(earned).unwrap_or(u32::MAX).min(rate.burst) - 1;
-        bucket.filled_at = now;
-        Ok(())
+        // What is not worth a whole event yet is kept.
+        let time = earned * 1_000_000_000 / u128::from(rate.per_second.max(1));
+        bucket.left += earned as u32;
+        bucket.filled_at += Duration::from_nanos(time as u64);
     }
 
     /// Useful work pays for events to come.

@@ -98,6 +98,8 @@ pub struct Connection {
     concurrent: u32,
     /// The last identifier that the peer has opened.
     last_peer_stream: StreamId,
+    /// Identifiers below it that the peer has left out; the last few ranges.
+    skipped: VecDeque<(StreamId, StreamId)>,
     /// The next identifier that we open.
     next_stream: u32,
     /// Streams that we have reset lately: what was on its way is ignored.
@@ -110,11 +112,17 @@ pub struct Connection {
 
     /// Streams with something to send and a window for it, in the order of their turns.
     ready: VecDeque<StreamKey>,
+    /// Streams that could send more, and wait until there is room in the output.
+    waiting: VecDeque<StreamKey>,
     output: OutputQueue,
-    /// Control frames since the output was at this place.
-    control_frames: (u32, u64),
+    /// Where the control frames end that wait to be written.
+    control_frames: VecDeque<u64>,
 
     shutdown: Shutdown,
+    /// The last stream that the peer's GOAWAY named.
+    peer_goaway: Option<StreamId>,
+    /// The last stream that our GOAWAY named.
+    own_goaway: StreamId,
     timeouts: Timeouts,
     abuse: Abuse,
 }
@@ -172,6 +180,7 @@ impl Connection {
             streams: Streams::default(),
             concurrent: 0,
             last_peer_stream: StreamId::CONNECTION,
+            skipped: VecDeque::new(),
             next_stream: 1,
             resets: VecDeque::new(),
             is_capacity_wanted: false,
@@ -179,9 +188,12 @@ impl Connection {
             send_window: SendWindow::new(INITIAL_WINDOW),
             bandwidth: Bandwidth::default(),
             ready: VecDeque::new(),
+            waiting: VecDeque::new(),
             output,
-            control_frames: (0, 0),
+            control_frames: VecDeque::new(),
             shutdown: Shutdown::Open,
+            peer_goaway: None,
+            own_goaway: StreamId::MAX,
             timeouts: Timeouts::new(&config.patience, now),
             abuse: Abuse::new(Arc::clone(&config.rates), now),
             config,
@@ -226,8 +238,10 @@ impl Connection {
             + self.streams.capacity()
             + self.output.capacity()
             + self.block.as_ref().map_or(0, |block| block.memory())
-            + self.ready.capacity() * size_of::<StreamKey>()
+            + (self.ready.capacity() + self.waiting.capacity()) * size_of::<StreamKey>()
             + self.resets.capacity() * 4
+            + self.control_frames.capacity() * 8
+            + self.skipped.capacity() * 8
             + self.events.capacity() * size_of::<Event<'static>>()
     }
 
@@ -241,7 +255,8 @@ impl Connection {
         self.output.shrink();
         self.decoder.shrink();
         self.encoder.shrink();
-        self.ready = VecDeque::new();
+        (self.ready, self.waiting) = (VecDeque::new(), VecDeque::new());
+        self.control_frames = VecDeque::new();
         if self.events.is_empty() {
             self.events = VecDeque::new();
         }
@@ -286,11 +301,11 @@ impl Connection {
             {
                 return Ok(None);
             }
-            if self.partial != Partial::None {
+            while self.partial != Partial::None {
                 if let Some(event) = self.partial(now, input) {
                     return Ok(Some(event));
                 }
-                if self.partial != Partial::None {
+                if self.partial != Partial::None && input.is_empty() {
                     return Ok(None);
                 }
             }
@@ -382,7 +397,7 @@ impl Connection {
                 return Err(ConnectionError::protocol("PUSH_PROMISE, which is disabled (RFC 9113 8.4)"));
             }
             kind::PING => self.ping_frame(now, header, payload)?,
-            kind::GOAWAY => self.goaway(payload)?,
+            kind::GOAWAY => self.goaway(now, payload)?,
             kind::WINDOW_UPDATE => self.window_update(now, header, payload)?,
             _ => self.abuse.spend(Limit::IgnoredFrames, now)?,
         }
@@ -397,17 +412,24 @@ impl Connection {
     /// A frame that answers the peer. Too many that are not taken are an attack.
     fn control(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), ConnectionError> {
         let (queued, written) = self.output.totals();
-        if written >= self.control_frames.1 {
-            // All that was counted so far is written.
-            self.control_frames = (0, queued);
+        while self.control_frames.front().is_some_and(|end| *end <= written) {
+            self.control_frames.pop_front();
         }
-        self.control_frames.0 += 1;
         let allowed = self.config.max_queued_control_frames;
-        if self.control_frames.0 > allowed {
+        if self.control_frames.len() >= allowed as usize {
             return Err(self.abuse.exceeded(Limit::QueuedControlFrames, allowed.into()));
         }
         self.output.write(write);
+        // A frame behind it is written no earlier than its first octet.
+        self.control_frames.push_back(queued + 1);
         Ok(())
+    }
+
+    fn tell_capacity(&mut self) {
+        if self.is_capacity_wanted && self.available_streams() > 0 {
+            self.is_capacity_wanted = false;
+            self.events.push_back(Event::Capacity);
+        }
     }
 
     /// Whether the stream was never used: then most frames on it are errors of the connection.
@@ -439,9 +461,11 @@ impl Connection {
         self.control(|out| frame::write_rst_stream(out, id, code))
     }
 
-    /// Marks a stream as reset. Whether it was there, and not reset yet.
+    /// Marks a stream as reset. Whether it was there, and not closed yet.
     fn end_by_reset(&mut self, key: StreamKey) -> bool {
-        let Some(stream) = self.streams.get_mut(key).filter(|stream| !stream.is_reset) else { return false };
+        let Some(stream) = self.streams.get_mut(key).filter(|stream| !stream.is_closed()) else {
+            return false;
+        };
         stream.is_reset = true;
         stream.queue = None;
         self.settle(key);
@@ -451,15 +475,13 @@ impl Connection {
     /// Lets go of a stream if it is closed and nobody needs it any longer.
     fn settle(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.is_closed()) else { return };
+        let is_finished = stream.is_finished();
         if stream.is_counted && !stream.is_held {
             stream.is_counted = false;
             self.concurrent -= 1;
-            if self.is_capacity_wanted {
-                self.is_capacity_wanted = false;
-                self.events.push_back(Event::Capacity);
-            }
+            self.tell_capacity();
         }
-        if stream.is_finished() {
+        if is_finished {
             self.streams.remove(key);
             self.finish_drain();
         }

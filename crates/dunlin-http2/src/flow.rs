@@ -53,8 +53,8 @@ impl ReceiveWindow {
     /// Whether the peer was allowed to send so much.
     #[must_use]
     pub(crate) fn receive(&mut self, len: u32) -> bool {
-        // A frame has less than 2^24 bytes.
-        if i64::from(len) > i64::from(self.open) {
+        // A frame has less than 2^24 bytes; an empty one needs no window, however negative it is.
+        if len > 0 && i64::from(len) > i64::from(self.open) {
             return false;
         }
         self.open -= len as i32;
@@ -87,10 +87,12 @@ impl ReceiveWindow {
         self.due(1)
     }
 
-    /// Our initial window changed by so much, and the peer has acknowledged it.
-    pub(crate) fn resize(&mut self, by: i32) {
+    /// Our initial window changed by so much, and the peer has acknowledged it. What was too little to
+    /// tell may be enough for a smaller window, and nothing else would bring it up again.
+    pub(crate) fn resize(&mut self, by: i32) -> Option<u32> {
         self.open = self.open.saturating_add(by);
         self.size = self.size.saturating_add(by);
+        self.due(self.size / 2)
     }
 }
 
@@ -122,6 +124,15 @@ mod tests {
         assert_eq!(window.available(), 0);
         assert_eq!(window.add(25).map(SendWindow::available), Some(5));
         assert_eq!(SendWindow::new(1).add(MAX_WINDOW), None);
+    }
+
+    #[test]
+    fn what_a_large_window_kept_back_is_told_when_it_becomes_small() {
+        let mut window = ReceiveWindow::new(100);
+        assert!(window.receive(40));
+        assert_eq!(window.release(40), None);
+        // The peer has 100 - 80 - 40 by its count: it can send nothing until it is told.
+        assert_eq!(window.resize(-80), Some(40));
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Test helpers of Dunlin.
+//! Test helpers of Dunlin, free of the crates that they test.
 //!
-//! So far the golden-file runner: a case is a file, what comes of it is another file beside it, and
+//! [`golden`] runs golden files: a case is a file, what comes of it is another file beside it, and
 //! setting `DUNLIN_UPDATE=1` rewrites the expectations, so that the difference can be reviewed.
+//! [`http2`] writes and reads HTTP/2 frames, well-formed or not.
 
 pub mod golden;
+pub mod http2;

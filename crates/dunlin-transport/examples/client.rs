@@ -291,7 +291,9 @@ fn main() -> ExitCode {
         }
     }
     let Some(url) = url else {
-        eprintln!("usage: client URL [--requests N] [--concurrency N] [--body BYTES] [--trailers] [--echo] [--insecure]");
+        eprintln!(
+            "usage: client URL [--requests N] [--concurrency N] [--body BYTES] [--trailers] [--echo] [--insecure]"
+        );
         return ExitCode::from(2);
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

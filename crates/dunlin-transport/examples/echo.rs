@@ -51,6 +51,8 @@ struct Echo {
     shared: Arc<Shared>,
     /// By the slot of the stream.
     calls: Vec<Option<Call>>,
+    /// The large message that was answered last.
+    message: Bytes,
 }
 
 enum Call {
@@ -111,13 +113,13 @@ impl Echo {
     /// The request is there, or there is room for more of its answer.
     fn answer(&mut self, connection: &mut Connection, stream: StreamKey) {
         let shared = Arc::clone(&self.shared);
-        let Some(call) = self.call(stream) else { return };
+        let Some(Some(call)) = self.calls.get_mut(stream.slot as usize) else { return };
         match call {
             Call::Canned(size) => {
                 let size = *size;
                 *call = Call::Done;
                 let _ = connection.send_headers(stream, &shared.grpc, false);
-                message(connection, stream, size);
+                message(connection, stream, size, &mut self.message);
                 let _ = connection.send_trailers(stream, &shared.grpc_ok);
             }
             Call::Stream { left, size, is_begun } => {
@@ -127,7 +129,7 @@ impl Echo {
                 }
                 while *left > 0 && !connection.is_congested(stream) {
                     *left -= 1;
-                    message(connection, stream, *size);
+                    message(connection, stream, *size, &mut self.message);
                 }
                 if *left == 0 {
                     *call = Call::Done;
@@ -144,18 +146,22 @@ impl Echo {
 }
 
 /// A gRPC message: not compressed, its length, and zeros.
-fn message(connection: &mut Connection, stream: StreamKey, size: usize) {
-    if size > 16_000 {
-        let mut bytes = vec![0; size + 5];
-        bytes[1..5].copy_from_slice(&(size as u32).to_be_bytes());
-        let _ = connection.send_data(stream, bytes.into(), false);
-        return;
-    }
-    let _ = connection.send_data_with(stream, size + 5, false, |out| {
+fn message(connection: &mut Connection, stream: StreamKey, size: usize, large: &mut Bytes) {
+    let write = |out: &mut Vec<u8>| {
         out.push(0);
         out.extend_from_slice(&(size as u32).to_be_bytes());
         out.resize(out.len() + size, 0);
-    });
+    };
+    if size < 16_000 {
+        let _ = connection.send_data_with(stream, size + 5, false, write);
+        return;
+    }
+    if large.len() != size + 5 {
+        let mut bytes = Vec::with_capacity(size + 5);
+        write(&mut bytes);
+        *large = bytes.into();
+    }
+    let _ = connection.send_data(stream, large.clone(), false);
 }
 
 impl ConnectionHandler for Echo {
@@ -242,7 +248,7 @@ async fn serve(address: &str, is_tls: bool) -> Result<(), Box<dyn std::error::Er
     let shared = Arc::new(Shared::new());
     while let Some(accepted) = acceptor.next().await? {
         let connection = Connection::server(Arc::clone(&shared.config), Instant::now());
-        let echo = Echo { shared: Arc::clone(&shared), calls: Vec::new() };
+        let echo = Echo { shared: Arc::clone(&shared), calls: Vec::new(), message: Bytes::new() };
         let (_, driver) = Driver::new(accepted.io, connection, echo);
         tokio::spawn(async move {
             let reason = driver.await;

@@ -260,19 +260,26 @@ where
         Ok(())
     }
 
-    fn events(&mut self, input: &mut &[u8], now: Instant) -> Result<(), CloseReason> {
+    /// Hands on all events out of `input`. Whether there was any.
+    fn events(&mut self, input: &mut &[u8], now: Instant) -> Result<bool, CloseReason> {
+        let mut is_any = false;
         while let Some(event) = self.connection.poll_event(now, input)? {
             self.handler.event(&mut self.connection, event, now);
+            is_any = true;
         }
-        Ok(())
+        Ok(is_any)
     }
 
     /// Writes what there is, with as few calls as it takes. `Pending` if the transport takes no more.
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
         loop {
-            self.connection.transmit(now)?;
-            // The engine may have told the application that there is room again.
-            self.events(&mut &[][..], now)?;
+            // The application is told that there is room again, and may use it.
+            loop {
+                self.connection.transmit(now)?;
+                if !self.events(&mut &[][..], now)? {
+                    break;
+                }
+            }
             if flush(&mut self.io, &mut self.connection, cx).map_err(CloseReason::Io)?.is_pending() {
                 return Ok(Poll::Pending);
             }

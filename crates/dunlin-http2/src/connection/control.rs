@@ -102,10 +102,7 @@ impl Connection {
         }
         self.control(|out| frame::write_header(out, kind::SETTINGS, flag::ACK, StreamId::CONNECTION, 0))?;
         self.events.push_back(Event::Settings);
-        if self.is_capacity_wanted && self.available_streams() > 0 {
-            self.is_capacity_wanted = false;
-            self.events.push_back(Event::Capacity);
-        }
+        self.tell_capacity();
         Ok(())
     }
 
@@ -118,7 +115,12 @@ impl Connection {
         let shift = window - self.initial_window;
         self.initial_window = window;
         if shift != 0 {
-            self.streams.iter_mut().for_each(|(_, stream)| stream.receive_window.resize(shift));
+            for (key, stream) in self.streams.iter_mut().filter(|(_, stream)| !stream.is_closed()) {
+                let increment = stream.receive_window.resize(shift);
+                if let Some(increment) = increment.filter(|_| stream.receiving != Receiving::Ended) {
+                    self.output.write(|out| frame::write_window_update(out, key.id, increment));
+                }
+            }
         }
         if self.unacknowledged.is_empty() && self.phase == Phase::Open {
             self.timeouts.handshake_done();
@@ -134,14 +136,12 @@ impl Connection {
             self.abuse.spend(Limit::Pings, now)?;
             return self.control(|out| frame::write_ping(out, flag::ACK, opaque));
         }
+        // Nobody has to answer what was not asked.
+        self.abuse.spend(Limit::IgnoredFrames, now)?;
         match opaque {
             PROBE => self.grow_windows(),
             super::shutdown::DRAIN => self.drained(),
-            _ => {
-                // Nobody has to answer what was not asked.
-                self.abuse.spend(Limit::IgnoredFrames, now)?;
-                self.events.push_back(Event::Pong { opaque });
-            }
+            _ => self.events.push_back(Event::Pong { opaque }),
         }
         Ok(())
     }

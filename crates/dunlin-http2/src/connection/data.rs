@@ -169,7 +169,10 @@ impl Connection {
         stream.unreleased += data.len() as u32;
         if end_stream {
             self.end_receiving(key);
-        } else if self.bandwidth.is_due() && self.bandwidth.begin(now) {
+        } else if self.bandwidth.is_due()
+            && self.receive_window.size() < self.config.max_window_size as i32
+            && self.bandwidth.begin(now)
+        {
             // A probe is no answer to the peer, so it is not counted as one.
             self.output.write(|out| frame::write_ping(out, 0, PROBE));
         }
@@ -194,11 +197,13 @@ impl Connection {
     /// of now, but not more than the window of the connection.
     pub fn expect(&mut self, key: StreamKey, bytes: usize) {
         let most = self.receive_window.size();
+        // SETTINGS on their way change the window by so much, and the peer may go by them already.
+        let coming = self.unacknowledged.back().map_or(0, |window| window - self.initial_window);
         let Some(stream) = self.streams.get_mut(key).filter(|stream| !stream.is_closed()) else { return };
         if stream.receiving == Receiving::Ended {
             return;
         }
-        let size = i32::try_from(bytes).unwrap_or(i32::MAX).min(most);
+        let size = i32::try_from(bytes).unwrap_or(i32::MAX).min(most).saturating_sub(coming);
         if let Some(increment) = stream.receive_window.grow(size) {
             self.output.write(|out| frame::write_window_update(out, key.id, increment));
         }

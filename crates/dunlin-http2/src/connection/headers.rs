@@ -39,6 +39,9 @@ impl OpenBlock {
     }
 }
 
+/// Ranges of identifiers left out that are remembered.
+const SKIPPED: usize = 16;
+
 type Handled = Result<Option<Event<'static>>, ConnectionError>;
 
 impl Connection {
@@ -107,10 +110,25 @@ impl Connection {
             self.abuse.spend(Limit::IgnoredFrames, now)?;
             return Ok(None);
         }
+        if self.skipped.iter().any(|(first, last)| (*first..=*last).contains(&head.stream)) {
+            return Err(ConnectionError::protocol("an identifier below one that was used (RFC 9113 5.1.1)"));
+        }
         Err(ConnectionError::stream_closed("HEADERS on a closed stream (RFC 9113 5.1)"))
     }
 
+    /// Remembers which identifiers are left out when this one is used.
+    fn note_skipped(&mut self, id: StreamId) {
+        let next = self.last_peer_stream.get() + if self.last_peer_stream.get() == 0 { 1 } else { 2 };
+        if id.get() > next {
+            if self.skipped.len() == SKIPPED {
+                self.skipped.pop_front();
+            }
+            self.skipped.push_back((StreamId::from_wire(next), StreamId::from_wire(id.get() - 2)));
+        }
+    }
+
     fn request(&mut self, now: Instant, head: BlockHead, list: Arc<HeaderList>) -> Handled {
+        self.note_skipped(head.stream);
         self.last_peer_stream = head.stream;
         // Ours to ignore: it is above the identifier that the last GOAWAY named (RFC 9113 §6.8).
         if self.shutdown.is_final() {
@@ -135,7 +153,7 @@ impl Connection {
         let windows = (self.initial_window, self.peer.initial_window_size);
         let receiving = if head.end_stream { Receiving::Ended } else { Receiving::Data };
         let mut stream = Stream::new(head.stream, receiving, Sending::Headers, windows);
-        stream.announced = list.content_length().unwrap_or(u64::MAX);
+        stream.announced = announced(list.content_length());
         let key = self.streams.insert(stream);
         self.concurrent += 1;
         self.abuse.earn(Limit::WindowUpdates, 8);
@@ -223,7 +241,7 @@ impl Connection {
         }
         if let Some(stream) = self.streams.get_mut(key) {
             stream.receiving = Receiving::Data;
-            stream.announced = length.unwrap_or(u64::MAX);
+            stream.announced = announced(length);
         }
         if head.end_stream {
             self.end_receiving(key);
@@ -238,6 +256,11 @@ impl Connection {
             self.settle(key);
         }
     }
+}
+
+/// What a stream keeps of `content-length`. No content is as long as the number that stands for none.
+fn announced(length: Option<u64>) -> u64 {
+    length.map_or(u64::MAX, |length| length.min(u64::MAX - 1))
 }
 
 fn fault_of(list: &HeaderList, head: BlockHead, kind: MessageKind) -> Option<StreamFault> {

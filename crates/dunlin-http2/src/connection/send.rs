@@ -151,16 +151,16 @@ impl Connection {
     /// # Errors
     /// Nothing is sent then; see [`SendError`].
     pub fn send_data(&mut self, key: StreamKey, data: Bytes, end_stream: bool) -> Result<(), SendError> {
-        self.sending(key, Sending::Data)?;
-        if self.can_send_now(key, data.len()) {
-            self.begin_frame(key, data.len(), end_stream);
-            self.output.payload(data);
-            if end_stream {
-                self.set_sending(key, Sending::Ended);
-            }
+        let len = data.len();
+        if !self.spend_to_send(key, len)? {
+            self.enqueue(key, data, end_stream);
             return Ok(());
         }
-        self.enqueue(key, data, end_stream);
+        self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
+        self.output.payload(data);
+        if end_stream {
+            self.set_sending(key, Sending::Ended);
+        }
         Ok(())
     }
 
@@ -180,24 +180,24 @@ impl Connection {
         end_stream: bool,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError> {
-        self.sending(key, Sending::Data)?;
-        if self.can_send_now(key, len) {
-            self.begin_frame(key, len, end_stream);
-            let written = self.output.write(|out| {
-                let before = out.len();
-                write(out);
-                out.len() - before
-            });
-            assert_eq!(written, len, "content is not as long as announced");
-            if end_stream {
-                self.set_sending(key, Sending::Ended);
-            }
+        if !self.spend_to_send(key, len)? {
+            let mut data = Vec::with_capacity(len);
+            write(&mut data);
+            assert_eq!(data.len(), len, "content is not as long as announced");
+            self.enqueue(key, data.into(), end_stream);
             return Ok(());
         }
-        let mut data = Vec::with_capacity(len);
-        write(&mut data);
-        assert_eq!(data.len(), len, "content is not as long as announced");
-        self.enqueue(key, data.into(), end_stream);
+        let written = self.output.write(|out| {
+            out.reserve(HEADER_LEN + len);
+            frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len);
+            let before = out.len();
+            write(out);
+            out.len() - before
+        });
+        assert_eq!(written, len, "content is not as long as announced");
+        if end_stream {
+            self.set_sending(key, Sending::Ended);
+        }
         Ok(())
     }
 
@@ -257,11 +257,17 @@ impl Connection {
         }
     }
 
-    /// Whether so much waits to be sent on the stream that more should wait for
-    /// [`Event::Drained`]: above 64 KiB, until it is below 32 KiB.
+    /// Whether so much waits to be sent that more should wait for [`Event::Drained`]: above 64 KiB of
+    /// the stream, until it is below 32 KiB; or as much of the connection as is written at once.
     pub fn is_congested(&mut self, key: StreamKey) -> bool {
-        let Some(stream) = self.streams.get_mut(key) else { return false };
-        stream.is_congested |= stream.queued() > CONGESTED;
+        let Some(stream) = self.streams.get_mut(key).filter(|stream| !stream.is_reset) else { return false };
+        if !stream.is_congested {
+            stream.is_congested = stream.queued() > CONGESTED;
+            if !stream.is_congested && stream.queue.is_none() && self.output.len() >= OUTPUT_TARGET {
+                stream.is_congested = true;
+                self.waiting.push_back(key);
+            }
+        }
         stream.is_congested
     }
 
@@ -290,12 +296,22 @@ impl Connection {
                 break;
             }
         }
+        // One at a time: the next one gets what it leaves.
+        while self.output.len() < OUTPUT_TARGET
+            && let Some(key) = self.waiting.pop_front()
+        {
+            if let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.queue.is_none()) {
+                stream.is_congested = false;
+                self.events.push_back(Event::Drained { stream: key });
+                break;
+            }
+        }
         Ok(())
     }
 
     /// Whether [`transmit`](Self::transmit) has more once the output is written.
     pub fn has_more(&self) -> bool {
-        !self.ready.is_empty() && self.send_window.available() > 0
+        !self.waiting.is_empty() || (!self.ready.is_empty() && self.send_window.available() > 0)
     }
 
     /// One frame of a stream, and its end if that is due.
@@ -321,8 +337,7 @@ impl Connection {
             stream.send_window.spend(len);
             self.send_window.spend(len);
             stream.stalls = 0;
-            let flags = if end_stream { flag::END_STREAM } else { 0 };
-            self.output.write(|out| frame::write_header(out, kind::DATA, flags, key.id, len));
+            self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
             take(queue, len, &mut self.output);
             self.abuse.earn(Limit::WindowUpdates, 4);
         }
@@ -359,24 +374,32 @@ impl Connection {
         }
     }
 
-    fn can_send_now(&self, key: StreamKey, len: usize) -> bool {
-        let Some(stream) = self.streams.get(key) else { return false };
-        stream.queue.is_none()
+    /// Whether content can go out at once, as one frame; its windows are spent then.
+    #[inline]
+    fn spend_to_send(&mut self, key: StreamKey, len: usize) -> Result<bool, SendError> {
+        let stream = match self.streams.get_mut(key) {
+            Some(stream)
+                if stream.sending == Sending::Data && !stream.is_reset && self.phase != Phase::Closed =>
+            {
+                stream
+            }
+            _ => return Err(self.sending(key, Sending::Data).err().unwrap_or(SendError::Closed)),
+        };
+        // RFC 9113 §6.9.1: an empty frame needs no window.
+        let is_empty = stream.queue.is_none() && len == 0;
+        let fits = stream.queue.is_none()
             && self.ready.is_empty()
             && len <= self.peer.max_frame_size as usize
             && len <= stream.send_window.available()
             && len <= self.send_window.available()
-            && self.output.len() < OUTPUT_TARGET
-    }
-
-    fn begin_frame(&mut self, key: StreamKey, len: usize, end_stream: bool) {
-        if let Some(stream) = self.streams.get_mut(key) {
+            && self.output.len() < OUTPUT_TARGET;
+        let is_now = is_empty || fits;
+        if is_now {
             stream.send_window.spend(len);
+            self.send_window.spend(len);
+            self.abuse.earn(Limit::WindowUpdates, 4);
         }
-        self.send_window.spend(len);
-        self.abuse.earn(Limit::WindowUpdates, 4);
-        let flags = if end_stream { flag::END_STREAM } else { 0 };
-        self.output.write(|out| frame::write_header(out, kind::DATA, flags, key.id, len));
+        Ok(is_now)
     }
 
     fn enqueue(&mut self, key: StreamKey, data: Bytes, end_stream: bool) {
@@ -452,6 +475,10 @@ impl Connection {
         woken.into_iter().for_each(|key| self.schedule(key));
         Ok(())
     }
+}
+
+fn end_flag(end_stream: bool) -> u8 {
+    if end_stream { flag::END_STREAM } else { 0 }
 }
 
 /// Moves the first `len` bytes of a queue into the output.

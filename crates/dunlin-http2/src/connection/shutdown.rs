@@ -5,6 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Connection, Phase, Role};
+use crate::abuse::Limit;
 use crate::error::{ConnectionError, ErrorCode, ResetReason};
 use crate::event::Event;
 use crate::frame::{self, StreamId, u32_at};
@@ -22,7 +23,7 @@ pub(super) enum Shutdown {
     /// Nothing new is taken. The connection ends with its last stream.
     Final,
     /// The peer goes away: nothing new can be opened.
-    ByPeer(StreamId),
+    ByPeer,
 }
 
 impl Shutdown {
@@ -43,11 +44,11 @@ impl Connection {
         if self.phase == Phase::Closed || matches!(self.shutdown, Shutdown::Announced | Shutdown::Final) {
             return;
         }
+        self.shutdown = Shutdown::Announced;
         if self.role == Role::Client {
             self.drained();
             return;
         }
-        self.shutdown = Shutdown::Announced;
         self.output.write(|out| {
             frame::write_goaway(out, StreamId::MAX, ErrorCode::NO_ERROR, b"");
             frame::write_ping(out, 0, DRAIN);
@@ -57,22 +58,20 @@ impl Connection {
 
     /// A round trip has passed since the first GOAWAY, so the client knows.
     pub(super) fn drained(&mut self) {
-        if matches!(self.shutdown, Shutdown::Final) || self.phase == Phase::Closed {
-            return;
-        }
-        if self.role == Role::Server && self.shutdown != Shutdown::Announced {
+        if self.shutdown != Shutdown::Announced || self.phase == Phase::Closed {
             return;
         }
         self.shutdown = Shutdown::Final;
         self.timeouts.drain_ends();
         let last = self.last_peer_stream;
+        self.own_goaway = last;
         self.output.write(|out| frame::write_goaway(out, last, ErrorCode::NO_ERROR, b""));
         self.finish_drain();
     }
 
     /// Closes at the end of a shutdown.
     pub(super) fn finish_drain(&mut self) {
-        let is_ending = matches!(self.shutdown, Shutdown::Final | Shutdown::ByPeer(_));
+        let is_ending = matches!(self.shutdown, Shutdown::Final | Shutdown::ByPeer);
         if is_ending && self.concurrent == 0 && self.streams.len() == 0 {
             self.phase = Phase::Closed;
         }
@@ -85,25 +84,26 @@ impl Connection {
         }
         self.phase = Phase::Closed;
         self.ready.clear();
-        let last = self.last_peer_stream;
+        // RFC 9113 §6.8: never more than was said before.
+        let last = self.last_peer_stream.min(self.own_goaway);
         self.output.write(|out| frame::write_goaway(out, last, code, debug.as_bytes()));
     }
 
-    pub(super) fn goaway(&mut self, payload: &[u8]) -> Result<(), ConnectionError> {
+    pub(super) fn goaway(&mut self, now: Instant, payload: &[u8]) -> Result<(), ConnectionError> {
         let Some((head, debug)) = payload.split_at_checked(8) else {
             return Err(ConnectionError::frame_size("GOAWAY shorter than eight octets (RFC 9113 6.8)"));
         };
         let last = StreamId::from_wire(u32_at(head, 0));
         let code = ErrorCode(u32_at(head, 4));
-        if let Shutdown::ByPeer(before) = self.shutdown
-            && last > before
-        {
+        self.abuse.spend(Limit::IgnoredFrames, now)?;
+        if self.peer_goaway.is_some_and(|before| last > before) {
             return Err(ConnectionError::protocol(
                 "GOAWAY with a higher identifier than before (RFC 9113 6.8)",
             ));
         }
+        self.peer_goaway = Some(last);
         if !self.shutdown.is_final() && self.role == Role::Client {
-            self.shutdown = Shutdown::ByPeer(last);
+            self.shutdown = Shutdown::ByPeer;
         }
         // A frame is bounded, and so is what is kept of it.
         let debug = Bytes::copy_from_slice(&debug[..debug.len().min(1024)]);

@@ -82,7 +82,7 @@ const REMEMBERED_LEN: usize = 64;
 struct Remembered {
     block: [u8; REMEMBERED_LEN],
     len: u8,
-    insertions: u64,
+    changes: u64,
     list: Arc<HeaderList>,
 }
 
@@ -148,7 +148,7 @@ impl Decoder {
 
     fn remembered(&self, block: &[u8]) -> Option<Arc<HeaderList>> {
         let is_it = |one: &&Remembered| {
-            one.insertions == self.table.insertions() && one.block.get(..usize::from(one.len)) == Some(block)
+            one.changes == self.table.changes() && one.block.get(..usize::from(one.len)) == Some(block)
         };
         self.memory.iter().find(is_it).map(|found| Arc::clone(&found.list))
     }
@@ -159,7 +159,7 @@ impl Decoder {
         let new = Remembered {
             block: stored,
             len: block.len() as u8,
-            insertions: self.table.insertions(),
+            changes: self.table.changes(),
             list: Arc::clone(list),
         };
         if self.memory.len() < REMEMBERED {
@@ -167,7 +167,7 @@ impl Decoder {
             return;
         }
         // One that the table has moved on from is of no use anymore.
-        let stale = self.memory.iter().position(|one| one.insertions != new.insertions);
+        let stale = self.memory.iter().position(|one| one.changes != new.changes);
         let place = stale.unwrap_or(self.next_to_forget);
         self.next_to_forget = (place + 1) % REMEMBERED;
         let old = std::mem::replace(&mut self.memory[place], new);
@@ -211,8 +211,6 @@ impl Decoder {
                 return Err(DecodeError::SizeUpdateTooLarge { size, limit: self.allowed_size });
             }
             self.table.set_max_size(size as usize);
-            // The table may be empty now without an insertion: what is remembered of it is gone.
-            self.memory.clear();
             self.is_update_due = false;
         }
         if self.is_update_due { Err(DecodeError::SizeUpdateMissing) } else { Ok(()) }

@@ -43,7 +43,7 @@ const EAGER: [&str; 10] = [
 #[derive(Debug)]
 struct CachedBlock {
     block: HeaderBlock,
-    insertions: u64,
+    changes: u64,
     bytes: Vec<u8>,
 }
 
@@ -104,8 +104,8 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) {
         self.size_updates(out);
-        let insertions = self.table.insertions();
-        let is_it = |one: &&CachedBlock| one.insertions == insertions && one.block.is_same(block);
+        let changes = self.table.changes();
+        let is_it = |one: &&CachedBlock| one.changes == changes && one.block.is_same(block);
         if let Some(cached) = self.cached.iter().find(is_it) {
             out.extend_from_slice(&cached.bytes);
         } else {
@@ -114,7 +114,7 @@ impl Encoder {
                 self.field(&field, true, out);
             }
             // A block that filled the table will be shorter next time.
-            if self.table.insertions() == insertions {
+            if self.table.changes() == changes {
                 self.remember(block, &out[start..]);
             }
         }
@@ -124,8 +124,7 @@ impl Encoder {
     }
 
     fn remember(&mut self, block: &HeaderBlock, bytes: &[u8]) {
-        let new =
-            CachedBlock { block: block.clone(), insertions: self.table.insertions(), bytes: bytes.to_vec() };
+        let new = CachedBlock { block: block.clone(), changes: self.table.changes(), bytes: bytes.to_vec() };
         if let Some(old) = self.cached.iter_mut().find(|one| one.block.is_same(block)) {
             *old = new;
         } else if self.cached.len() < CACHED {

@@ -1,0 +1,203 @@
+//! What the kernel takes, and little else: one thread, epoll, and bytes that were made before.
+//!
+//! `floor ADDRESS:PORT unary SIZE | stream COUNT SIZE | echo`. The first two answer every request that
+//! has ended with the same headers, messages and trailers, without looking at anything but the lengths,
+//! types and flags of frames. `echo` gives bytes back as they come.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use rustix::event::epoll;
+
+enum Mode {
+    Unary(Vec<u8>),
+    Stream { messages: usize, each: Vec<u8> },
+    Echo,
+}
+
+struct Connection {
+    io: TcpStream,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    written: usize,
+    /// Streams to send messages on, and how many are left.
+    streams: Vec<(u32, usize)>,
+    has_begun: bool,
+    received: usize,
+}
+
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+    let [_, a, b, c] = (payload.len() as u32).to_be_bytes();
+    out.extend_from_slice(&[a, b, c, kind, flags]);
+    out.extend_from_slice(&stream.to_be_bytes());
+    out.extend_from_slice(payload);
+}
+
+fn message(size: usize) -> Vec<u8> {
+    let mut message = vec![0; size + 5];
+    message[1..5].copy_from_slice(&(size as u32).to_be_bytes());
+    message
+}
+
+/// `:status: 200` and `content-type: application/grpc`, without a table.
+const HEADERS: &[u8] = b"\x88\x0f\x10\x10application/grpc";
+const TRAILERS: &[u8] = b"\x00\x0bgrpc-status\x010";
+
+impl Connection {
+    /// Takes what there is, and answers. Whether the connection goes on.
+    fn turn(&mut self, mode: &Mode, buffer: &mut [u8]) -> bool {
+        loop {
+            match self.io.read(buffer) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    self.input.extend_from_slice(&buffer[..count]);
+                    self.take(mode);
+                    if !self.flush(mode) {
+                        return false;
+                    }
+                    // Less than asked for: there is no more, as far as anyone knows.
+                    if count < buffer.len() {
+                        return true;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return self.flush(mode),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn take(&mut self, mode: &Mode) {
+        if let Mode::Echo = mode {
+            self.output.append(&mut self.input);
+            return;
+        }
+        let mut at = 0;
+        if !self.has_begun {
+            if self.input.len() < 24 {
+                return;
+            }
+            self.has_begun = true;
+            at = 24;
+            frame(&mut self.output, 4, 0, 0, &[0, 3, 0, 0, 1, 0]);
+            frame(&mut self.output, 8, 0, 0, &0x3fff_0000u32.to_be_bytes());
+        }
+        while let Some(head) = self.input.get(at..at + 9) {
+            let len = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            let (kind, flags) = (head[3], head[4]);
+            let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            if self.input.len() < at + 9 + len {
+                break;
+            }
+            at += 9 + len;
+            if kind == 0 {
+                self.received += len;
+            }
+            if kind <= 1 && flags & END_STREAM != 0 {
+                frame(&mut self.output, 1, END_HEADERS, stream, HEADERS);
+                match mode {
+                    Mode::Unary(message) => {
+                        for part in message.chunks(16_384) {
+                            frame(&mut self.output, 0, 0, stream, part);
+                        }
+                        frame(&mut self.output, 1, END_HEADERS | END_STREAM, stream, TRAILERS);
+                    }
+                    Mode::Stream { messages, .. } => self.streams.push((stream, *messages)),
+                    Mode::Echo => {}
+                }
+            } else if kind == 4 && flags == 0 {
+                frame(&mut self.output, 4, 1, 0, &[]);
+            }
+        }
+        self.input.drain(..at);
+        if self.received > 1 << 20 {
+            frame(&mut self.output, 8, 0, 0, &(self.received as u32).to_be_bytes());
+            self.received = 0;
+        }
+    }
+
+    fn flush(&mut self, mode: &Mode) -> bool {
+        loop {
+            if let Mode::Stream { each, .. } = mode {
+                while self.output.len() < 128 << 10
+                    && let Some((stream, left)) = self.streams.last_mut()
+                {
+                    let stream = *stream;
+                    if *left == 0 {
+                        self.streams.pop();
+                        frame(&mut self.output, 1, END_HEADERS | END_STREAM, stream, TRAILERS);
+                    } else {
+                        *left -= 1;
+                        frame(&mut self.output, 0, 0, stream, each);
+                    }
+                }
+            }
+            if self.output.is_empty() {
+                return true;
+            }
+            match self.io.write(&self.output[self.written..]) {
+                Ok(count) => self.written += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(_) => return false,
+            }
+            if self.written == self.output.len() {
+                self.output.clear();
+                self.written = 0;
+            }
+        }
+    }
+}
+
+fn main() -> std::io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(1);
+    let mode = match arguments.get(1).map(String::as_str) {
+        Some("unary") => Mode::Unary(message(number(2))),
+        Some("stream") => Mode::Stream { messages: number(2), each: message(number(3)) },
+        Some("echo") => Mode::Echo,
+        _ => return Err(std::io::Error::other("usage: floor ADDRESS:PORT unary SIZE | stream COUNT SIZE | echo")),
+    };
+    let listener = TcpListener::bind(&arguments[0])?;
+    println!("listening on {}", listener.local_addr()?);
+    let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    epoll::add(&poll, &listener, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN)?;
+    let mut connections: Vec<Option<Connection>> = Vec::new();
+    let mut events = Vec::with_capacity(256);
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        events.clear();
+        match epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), None) {
+            // A tracer has come or gone.
+            Err(rustix::io::Errno::INTR) => continue,
+            other => other?,
+        };
+        for event in &events {
+            let index = event.data.u64();
+            if index == u64::MAX {
+                let (io, _) = listener.accept()?;
+                io.set_nodelay(true)?;
+                io.set_nonblocking(true)?;
+                let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
+                epoll::add(&poll, &io, epoll::EventData::new_u64(connections.len() as u64), flags)?;
+                connections.push(Some(Connection {
+                    io,
+                    input: Vec::new(),
+                    output: Vec::new(),
+                    written: 0,
+                    streams: Vec::new(),
+                    has_begun: false,
+                    received: 0,
+                }));
+                continue;
+            }
+            let slot = &mut connections[index as usize];
+            if let Some(connection) = slot
+                && !connection.turn(&mode, &mut buffer)
+            {
+                *slot = None;
+            }
+        }
+    }
+}
