@@ -76,7 +76,8 @@ macro_rules! limits {
 
 limits! {
     rates {
-    /// Streams that the peer opened and reset (rapid reset, CVE-2023-44487). 1,000, and 33 a second.
+    /// Streams that the peer opened and reset (rapid reset, CVE-2023-44487); each stream that ends
+    /// otherwise allows one more. 1,000, and 33 a second.
     PeerResets, peer_resets, 1000, 33;
     /// Streams that we had to reset because of what the peer sent (made you reset, CVE-2025-8671).
     /// 200, and 7 a second.
@@ -87,15 +88,17 @@ limits! {
     EmptyFrames, empty_frames, 100, 10;
     /// SETTINGS frames (CVE-2019-9515). 100, and 5 a second.
     SettingsFrames, settings_frames, 100, 5;
-    /// PING frames that we have to answer (CVE-2019-9512). 1,000, and 50 a second.
+    /// PING frames that we have to answer (CVE-2019-9512); each frame with content or headers that we
+    /// send allows some more. 1,000, and 50 a second.
     Pings, pings, 1000, 50;
-    /// WINDOW_UPDATE frames; each stream and each DATA frame that we send allows some more.
+    /// WINDOW_UPDATE frames; each stream, and content that we send, allows some more.
     /// 1,000, and 100 a second.
     WindowUpdates, window_updates, 1000, 100;
     /// PRIORITY frames, which mean nothing (CVE-2019-9513); each stream allows some more.
     /// 500, and 10 a second.
     Priorities, priorities, 500, 10;
-    /// Frames that are ignored: of unknown types, or for streams that are gone. 1,000, and 100 a second.
+    /// Frames that are ignored: of unknown types, or for streams that are gone; each stream that we
+    /// reset allows as many as its window. 1,000, and 100 a second.
     IgnoredFrames, ignored_frames, 1000, 100;
     /// DATA frames that had to be short because the peer gives its window in crumbs (CVE-2019-9511).
     /// 1,000, and 50 a second.
@@ -183,6 +186,16 @@ impl Abuse {
     pub(crate) fn earn(&mut self, limit: Limit, count: u32) {
         let bucket = &mut self.buckets[limit as usize];
         bucket.left = bucket.left.saturating_add(count).min(u32::MAX / 2);
+    }
+
+    /// The same, up to the burst.
+    #[inline]
+    pub(crate) fn earn_back(&mut self, limit: Limit) {
+        let burst = self.rates.get(limit).burst;
+        let bucket = &mut self.buckets[limit as usize];
+        if bucket.left < burst {
+            bucket.left += 1;
+        }
     }
 
     /// A limit without a rate is exceeded.

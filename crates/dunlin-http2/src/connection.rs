@@ -104,6 +104,8 @@ pub struct Connection {
     next_stream: u32,
     /// Streams that we have reset lately: what was on its way is ignored.
     resets: VecDeque<StreamId>,
+    /// The highest of those that were reset too long ago to be among them.
+    forgotten_reset: StreamId,
     is_capacity_wanted: bool,
 
     receive_window: ReceiveWindow,
@@ -183,6 +185,7 @@ impl Connection {
             skipped: VecDeque::new(),
             next_stream: 1,
             resets: VecDeque::new(),
+            forgotten_reset: StreamId::CONNECTION,
             is_capacity_wanted: false,
             receive_window,
             send_window: SendWindow::new(INITIAL_WINDOW),
@@ -309,21 +312,26 @@ impl Connection {
                     return Ok(None);
                 }
             }
-            let Some(bytes) = input.first_chunk::<HEADER_LEN>() else { return Ok(None) };
+            let Some(bytes) = input.first_chunk::<HEADER_LEN>() else { return Ok(self.cut(now, input)) };
             let header = FrameHeader::parse(bytes);
             self.check_frame(header)?;
             if header.kind == kind::DATA {
                 // Its payload is taken as it comes; only the length of the padding has to be there.
                 let is_padded = header.has(flag::PADDED) && header.len > 0;
                 let taken = HEADER_LEN + usize::from(is_padded);
-                let Some((head, rest)) = input.split_at_checked(taken) else { return Ok(None) };
+                let Some((head, rest)) = input.split_at_checked(taken) else {
+                    return Ok(self.cut(now, input));
+                };
                 let padding = is_padded.then(|| head[HEADER_LEN]);
                 *input = rest;
                 self.data(now, header, padding)?;
             } else {
                 let taken = HEADER_LEN + header.len as usize;
-                let Some((head, rest)) = input.split_at_checked(taken) else { return Ok(None) };
+                let Some((head, rest)) = input.split_at_checked(taken) else {
+                    return Ok(self.cut(now, input));
+                };
                 *input = rest;
+                self.timeouts.cut_since = None;
                 if let Some(event) = self.frame(now, header, &head[HEADER_LEN..])? {
                     return Ok(Some(event));
                 }
@@ -332,6 +340,16 @@ impl Connection {
                 return Ok(Some(event));
             }
         }
+    }
+
+    /// There is no whole frame. If there is a part of one, the rest has to come in time.
+    fn cut<E>(&mut self, now: Instant, input: &[u8]) -> Option<E> {
+        if input.is_empty() {
+            self.timeouts.cut_since = None;
+        } else {
+            self.timeouts.cut_since.get_or_insert(now);
+        }
+        None
     }
 
     /// Whether the whole preface has come (RFC 9113 §3.4).
@@ -454,11 +472,22 @@ impl Connection {
     }
 
     fn write_reset(&mut self, id: StreamId, code: ErrorCode) -> Result<(), ConnectionError> {
-        if self.resets.len() == REMEMBERED_RESETS {
-            self.resets.pop_front();
+        self.remember_reset(id);
+        self.control(|out| frame::write_rst_stream(out, id, code))
+    }
+
+    fn remember_reset(&mut self, id: StreamId) {
+        if self.resets.len() == REMEMBERED_RESETS
+            && let Some(oldest) = self.resets.pop_front()
+        {
+            self.forgotten_reset = self.forgotten_reset.max(oldest);
         }
         self.resets.push_back(id);
-        self.control(|out| frame::write_rst_stream(out, id, code))
+    }
+
+    /// Whether a closed stream may have been reset by us, so that the peer may not have known.
+    fn was_reset(&self, id: StreamId) -> bool {
+        self.resets.contains(&id) || (self.role == Role::Client && id <= self.forgotten_reset)
     }
 
     /// Marks a stream as reset. Whether it was there, and not closed yet.
@@ -476,6 +505,10 @@ impl Connection {
     fn settle(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.is_closed()) else { return };
         let is_finished = stream.is_finished();
+        if stream.is_counted && !stream.is_reset {
+            // Who lets most calls end may reset some.
+            self.abuse.earn_back(Limit::PeerResets);
+        }
         if stream.is_counted && !stream.is_held {
             stream.is_counted = false;
             self.concurrent -= 1;

@@ -203,7 +203,7 @@ impl ConnectionHandler for Client {
         self.open(connection, now);
     }
 
-    fn closed(&mut self, _: &CloseReason) {
+    fn closed(&mut self, _: &Connection, _: &CloseReason) {
         // What was not answered may have been processed.
         for slot in 0..self.calls.len() {
             if self.calls[slot].is_some() {

@@ -53,8 +53,12 @@ struct Echo {
     calls: Vec<Option<Call>>,
     /// The large message that was answered last.
     message: Bytes,
+    /// What the path of the request before was, if the peer's compression table has it: the number
+    /// stands for the text, so that is not looked at again.
+    path: Option<(u64, Call)>,
 }
 
+#[derive(Clone, Copy)]
 enum Call {
     /// Waits for the end of the request.
     Canned(usize),
@@ -96,7 +100,12 @@ impl Echo {
         if self.calls.len() <= slot {
             self.calls.resize_with(slot + 1, || None);
         }
-        let call = Call::of(headers);
+        let insertion = headers.path_field().and_then(|field| field.insertion);
+        let call = match (self.path, insertion) {
+            (Some((known, call)), Some(insertion)) if known == insertion => call,
+            _ => Call::of(headers),
+        };
+        self.path = insertion.map(|insertion| (insertion, call));
         let is_echo = matches!(call, Call::Echo { .. });
         self.calls[slot] = Some(call);
         if is_echo {
@@ -248,7 +257,7 @@ async fn serve(address: &str, is_tls: bool) -> Result<(), Box<dyn std::error::Er
     let shared = Arc::new(Shared::new());
     while let Some(accepted) = acceptor.next().await? {
         let connection = Connection::server(Arc::clone(&shared.config), Instant::now());
-        let echo = Echo { shared: Arc::clone(&shared), calls: Vec::new(), message: Bytes::new() };
+        let echo = Echo { shared: Arc::clone(&shared), calls: Vec::new(), message: Bytes::new(), path: None };
         let (_, driver) = Driver::new(accepted.io, connection, echo);
         tokio::spawn(async move {
             let reason = driver.await;

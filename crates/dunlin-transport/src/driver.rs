@@ -44,9 +44,9 @@ pub trait ConnectionHandler {
         let _ = (connection, now);
     }
 
-    /// The connection has ended; nothing else follows.
-    fn closed(&mut self, reason: &CloseReason) {
-        let _ = reason;
+    /// The connection has ended; nothing else follows. Its counters can be read for the last time.
+    fn closed(&mut self, connection: &Connection, reason: &CloseReason) {
+        let _ = (connection, reason);
     }
 }
 
@@ -71,6 +71,9 @@ pub enum CloseReason {
 /// Bytes that one read may bring. Connections share the buffer of their thread, so that idle ones hold
 /// none.
 const READ_BUFFER: usize = 64 << 10;
+/// While so many bytes wait that the peer does not take, nothing more is read from it. Content waits on
+/// its stream long before; this is for what answers the peer (RFC 9113 §10.5).
+const OUTPUT_LIMIT: usize = 1 << 20;
 /// Slices that one write takes.
 const SLICES: usize = 64;
 /// After so long without streams a connection gives its buffers back.
@@ -204,11 +207,16 @@ where
         for operation in self.batch.drain(..) {
             self.handler.operation(&mut self.connection, operation, now);
         }
-        is_waiting &= self.read(cx, now)?.is_pending();
+        if self.connection.output_mut().len() < OUTPUT_LIMIT {
+            is_waiting &= self.read(cx, now)?.is_pending();
+        }
         self.handler.poll(&mut self.connection, cx, now);
         self.events(&mut &[][..], now)?;
         // If the transport takes no more, it wakes the task when it does.
+        let was_full = self.connection.output_mut().len() >= OUTPUT_LIMIT;
         let _ = self.write(cx, now)?;
+        // Then nobody has asked for what there is to read.
+        is_waiting &= !(was_full && self.connection.output_mut().len() < OUTPUT_LIMIT);
         if self.connection.is_closed() {
             return Err(CloseReason::Shutdown);
         }
@@ -366,7 +374,7 @@ where
                     this.stage = Stage::Running;
                     let reason = ready!(this.run(cx));
                     this.connection.close(ErrorCode::NO_ERROR, "");
-                    this.handler.closed(&reason);
+                    this.handler.closed(&this.connection, &reason);
                     this.timer = Some(Box::pin(tokio::time::sleep(LINGER)));
                     this.stage = match reason {
                         CloseReason::Io(_) => Stage::Lingering(reason),

@@ -52,8 +52,9 @@ fn bytes(mut io: TcpStream, count: usize, size: usize) -> Result<()> {
 fn requests(mut io: TcpStream, in_flight: usize, count: usize, size: usize) -> Result<()> {
     // The first request fills the table of the server; all others are indexes into it.
     let mut first = vec![0x83, 0x86];
+    let path = format!("/canned/{size}");
     let fields =
-        [(":path", "/canned/100"), (":authority", "localhost"), ("content-type", "application/grpc"), ("te", "trailers")];
+        [(":path", &path[..]), (":authority", "localhost"), ("content-type", "application/grpc"), ("te", "trailers")];
     fields.iter().for_each(|(name, value)| literal(&mut first, name, value));
     let indexed = [0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe];
     let mut message = vec![0; size + 5];
@@ -62,11 +63,21 @@ fn requests(mut io: TcpStream, in_flight: usize, count: usize, size: usize) -> R
     let mut out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut out, 4, 0, 0, &[0, 4, 0x3f, 0xff, 0xff, 0xff]);
     frame(&mut out, 8, 0, 0, &0x3fff_0000u32.to_be_bytes());
+    io.write_all(&out)?;
+    out.clear();
+    // The windows of the server are small until it knows that its settings are known.
+    let mut settings = [0; 9];
+    io.read_exact(&mut settings)?;
+    let mut rest = vec![0; usize::from(settings[2])];
+    io.read_exact(&mut rest)?;
+    frame(&mut out, 4, 1, 0, &[]);
     let (mut sent, mut done, mut received) = (0, 0, 0);
     let send = |out: &mut Vec<u8>, sent: &mut usize| {
         let stream = *sent as u32 * 2 + 1;
         frame(out, 1, 4, stream, if *sent == 0 { &first } else { &indexed });
-        frame(out, 0, 1, stream, &message);
+        let parts = message.chunks(16_384);
+        let last = parts.len() - 1;
+        parts.enumerate().for_each(|(at, part)| frame(out, 0, u8::from(at == last), stream, part));
         *sent += 1;
     };
     while sent < in_flight.min(count) {
@@ -97,7 +108,6 @@ fn requests(mut io: TcpStream, in_flight: usize, count: usize, size: usize) -> R
                         send(&mut out, &mut sent);
                     }
                 }
-                (4, 0) => frame(&mut out, 4, 1, 0, &[]),
                 (6, 0) => frame(&mut out, 6, 1, 0, &buffer[at - 8..at]),
                 (3 | 7, _) => return Err(Error::other("the server has reset the stream or goes away")),
                 _ => {}

@@ -116,7 +116,7 @@ impl Connection {
         if self.is_idle(id) {
             return Err(ConnectionError::protocol("DATA on an idle stream (RFC 9113 5.1)"));
         }
-        if self.resets.contains(&id) {
+        if self.was_reset(id) {
             return self.abuse.spend(Limit::IgnoredFrames, now);
         }
         self.abuse.spend(Limit::LocalResets, now)?;

@@ -93,11 +93,18 @@ impl Connection {
     /// A whole header block. It is decoded whatever becomes of it, as the tables of both sides have
     /// to stay the same (RFC 9113 §4.3).
     fn header_block(&mut self, now: Instant, head: BlockHead, block: &[u8]) -> Handled {
-        let list = self.decoder.decode(block, self.config.list_limits).map_err(|error| match error {
-            DecodeError::ListTooLarge { limit } => self.abuse.exceeded(Limit::HeaderBlock, limit as u64),
-            error => ConnectionError::Compression(error),
-        })?;
-        if let Some(key) = self.streams.find(head.stream) {
+        let found = self.streams.find(head.stream);
+        let kind = match found.and_then(|key| self.streams.get(key)) {
+            None => self.request_kind(),
+            Some(stream) if stream.receiving == Receiving::Headers => MessageKind::Response,
+            Some(_) => MessageKind::Trailers,
+        };
+        let list =
+            self.decoder.decode_as(block, self.config.list_limits, kind).map_err(|error| match error {
+                DecodeError::ListTooLarge { limit } => self.abuse.exceeded(Limit::HeaderBlock, limit as u64),
+                error => ConnectionError::Compression(error),
+            })?;
+        if let Some(key) = found {
             return self.more_headers(now, key, head, list);
         }
         if self.is_idle(head.stream) {
@@ -106,7 +113,7 @@ impl Connection {
                 Role::Client => Err(ConnectionError::protocol("HEADERS on an idle stream (RFC 9113 5.1)")),
             };
         }
-        if self.resets.contains(&head.stream) {
+        if self.was_reset(head.stream) {
             self.abuse.spend(Limit::IgnoredFrames, now)?;
             return Ok(None);
         }
@@ -114,6 +121,10 @@ impl Connection {
             return Err(ConnectionError::protocol("an identifier below one that was used (RFC 9113 5.1.1)"));
         }
         Err(ConnectionError::stream_closed("HEADERS on a closed stream (RFC 9113 5.1)"))
+    }
+
+    fn request_kind(&self) -> MessageKind {
+        MessageKind::Request { is_extended_connect_enabled: self.config.is_extended_connect_enabled }
     }
 
     /// Remembers which identifiers are left out when this one is used.
@@ -137,8 +148,7 @@ impl Connection {
         if self.concurrent >= self.config.max_concurrent_streams {
             return self.refuse(now, head.stream);
         }
-        let kind =
-            MessageKind::Request { is_extended_connect_enabled: self.config.is_extended_connect_enabled };
+        let kind = self.request_kind();
         let fault = match fault_of(&list, head, kind) {
             None if head.end_stream && list.content_length().is_some_and(|len| len > 0) => {
                 Some(StreamFault::Malformed(Malformed::ContentLengthMismatch))

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Connection, Phase, REMEMBERED_RESETS, Role};
-use crate::abuse::Limit;
+use super::{Connection, Phase, Role};
+use crate::abuse::{Abuse, Limit};
 use crate::error::{ConnectionError, ErrorCode, OpenError, SendError};
 use crate::event::Event;
 use crate::flow::SendWindow;
@@ -156,6 +156,10 @@ impl Connection {
             self.enqueue(key, data, end_stream);
             return Ok(());
         }
+        if len == 0 && !end_stream {
+            // A frame that says nothing costs the peer, and peers count them (CVE-2019-9518).
+            return Ok(());
+        }
         self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
         self.output.payload(data);
         if end_stream {
@@ -185,6 +189,10 @@ impl Connection {
             write(&mut data);
             assert_eq!(data.len(), len, "content is not as long as announced");
             self.enqueue(key, data.into(), end_stream);
+            return Ok(());
+        }
+        if len == 0 && !end_stream {
+            write(&mut Vec::new());
             return Ok(());
         }
         let written = self.output.write(|out| {
@@ -229,10 +237,9 @@ impl Connection {
         if !self.end_by_reset(key) {
             return;
         }
-        if self.resets.len() == REMEMBERED_RESETS {
-            self.resets.pop_front();
-        }
-        self.resets.push_back(key.id);
+        self.remember_reset(key.id);
+        // What the window lets the peer have on its way is not held against it, in frames of a few octets.
+        self.abuse.earn(Limit::IgnoredFrames, 8 + self.initial_window as u32 / 16);
         // Our own decision, so it is no answer that a peer could cause at will.
         self.output.write(|out| frame::write_rst_stream(out, key.id, code));
     }
@@ -339,7 +346,7 @@ impl Connection {
             stream.stalls = 0;
             self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
             take(queue, len, &mut self.output);
-            self.abuse.earn(Limit::WindowUpdates, 4);
+            earn_by_content(&mut self.abuse, len);
         }
         if stream.is_congested && queue.len <= CONGESTED / 2 {
             stream.is_congested = false;
@@ -397,7 +404,7 @@ impl Connection {
         if is_now {
             stream.send_window.spend(len);
             self.send_window.spend(len);
-            self.abuse.earn(Limit::WindowUpdates, 4);
+            earn_by_content(&mut self.abuse, len);
         }
         Ok(is_now)
     }
@@ -456,6 +463,7 @@ impl Connection {
 
     fn write_headers(&mut self, id: StreamId, fields: Fields<'_>, end_stream: bool) {
         let most = self.peer.max_frame_size as usize;
+        self.abuse.earn(Limit::Pings, 1);
         let encoder = &mut self.encoder;
         self.output.write(|out| write_header_block(encoder, id, fields, end_stream, most, out));
     }
@@ -475,6 +483,14 @@ impl Connection {
         woken.into_iter().for_each(|key| self.schedule(key));
         Ok(())
     }
+}
+
+/// A receiver may give its windows back in pieces as small as it reads, and may measure its round trip
+/// with each frame.
+#[inline]
+fn earn_by_content(abuse: &mut Abuse, len: usize) {
+    abuse.earn(Limit::WindowUpdates, 4 + (len / 128) as u32);
+    abuse.earn(Limit::Pings, 2);
 }
 
 fn end_flag(end_stream: bool) -> u8 {

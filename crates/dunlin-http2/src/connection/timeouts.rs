@@ -17,6 +17,10 @@ pub(super) struct Timeouts {
     /// The next look at streams that have something to send.
     stalls: Option<Instant>,
     is_watching: bool,
+    /// Looks at output that waits, and the octets that had been written then.
+    output: (u8, u64),
+    /// A frame has begun, and its end has not come.
+    pub(super) cut_since: Option<Instant>,
 }
 
 /// After so long without an answer to its PING, a shutdown goes on: the peer had its round trip.
@@ -32,6 +36,8 @@ impl Timeouts {
             drain: None,
             stalls: None,
             is_watching: false,
+            output: (0, 0),
+            cut_since: None,
         }
     }
 
@@ -67,14 +73,12 @@ impl Connection {
         if self.is_closed() {
             return None;
         }
+        self.timeouts.is_watching |= !self.output.is_empty();
         if self.timeouts.is_watching && self.timeouts.stalls.is_none() {
             self.timeouts.stalls = Some(now + self.config.patience.send_stall / LOOKS.into());
         }
-        let block = self.block.as_ref().map(|block| block.since + self.config.patience.header_block);
-        [self.timeouts.handshake, self.timeouts.drain, self.timeouts.stalls, block]
-            .into_iter()
-            .flatten()
-            .min()
+        let deadlines = [self.timeouts.handshake, self.timeouts.drain, self.timeouts.stalls];
+        deadlines.into_iter().chain([self.block_deadline()]).flatten().min()
     }
 
     /// Looks at what had to happen until `now`. Events may follow.
@@ -92,6 +96,12 @@ impl Connection {
         result
     }
 
+    /// For the end of a header block, or of a frame that could be one.
+    fn block_deadline(&self) -> Option<Instant> {
+        let since = self.block.as_ref().map(|block| block.since).or(self.timeouts.cut_since)?;
+        Some(since + self.config.patience.header_block)
+    }
+
     fn check_time(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let patience = self.config.patience;
         if self.timeouts.handshake.is_some_and(|deadline| deadline <= now) {
@@ -101,7 +111,7 @@ impl Connection {
             };
             return Err(ConnectionError::Timeout { what, allowed: patience.handshake });
         }
-        if self.block.as_ref().is_some_and(|block| block.since + patience.header_block <= now) {
+        if self.block_deadline().is_some_and(|deadline| deadline <= now) {
             let allowed = u64::try_from(patience.header_block.as_millis()).unwrap_or(u64::MAX);
             return Err(self.abuse.exceeded(Limit::HeaderBlockTimeout, allowed));
         }
@@ -115,7 +125,15 @@ impl Connection {
     }
 
     fn look_for_stalls(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        let (mut stalled, mut is_any_queued) = (Vec::new(), false);
+        let (_, written) = self.output.totals();
+        let (looks, before) = self.timeouts.output;
+        self.timeouts.output =
+            (if written == before && !self.output.is_empty() { looks + 1 } else { 0 }, written);
+        if self.timeouts.output.0 > LOOKS {
+            let what = "the peer to read what is sent";
+            return Err(ConnectionError::Timeout { what, allowed: self.config.patience.send_stall });
+        }
+        let (mut stalled, mut is_any_queued) = (Vec::new(), !self.output.is_empty());
         for (key, stream) in self.streams.iter_mut() {
             if stream.queue.is_none() {
                 stream.stalls = 0;

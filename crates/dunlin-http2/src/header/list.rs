@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::{Class, Malformed};
+use super::{Class, Malformed, MessageKind, rules};
 
 /// A decoded header list (RFC 9113 §8.2): its fields in the order they came in, names in lower case.
 ///
@@ -20,6 +20,7 @@ pub struct HeaderList {
     fault: Option<Malformed>,
     size: usize,
     is_truncated: bool,
+    verdict: Option<(MessageKind, Result<(), Malformed>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +164,16 @@ impl HeaderList {
         self.fault = None;
         self.size = 0;
         self.is_truncated = false;
+        self.verdict = None;
+    }
+
+    /// All fields are there: judges them as what they are thought to be.
+    pub(crate) fn finish(&mut self, kind: MessageKind) {
+        self.verdict = Some((kind, rules::judge(self, kind)));
+    }
+
+    pub(super) fn verdict(&self) -> Option<(MessageKind, Result<(), Malformed>)> {
+        self.verdict
     }
 
     /// Gives buffers back that are larger than most lists need.

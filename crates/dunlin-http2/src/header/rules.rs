@@ -122,7 +122,14 @@ pub(crate) fn class_of(name: &[u8], value: &[u8]) -> Class {
         _ if is_name(name) => Class::Regular,
         _ => Class::Malformed(Malformed::Name),
     };
-    if is_value(value) { class } else { Class::Malformed(Malformed::Value) }
+    let is_fine = match class {
+        // What goes into a request line elsewhere must not end a part of it.
+        Class::Method | Class::Scheme | Class::Authority | Class::Path | Class::Protocol => {
+            value.iter().all(|&octet| octet > b' ' && octet != 0x7f)
+        }
+        _ => is_value(value),
+    };
+    if is_fine { class } else { Class::Malformed(Malformed::Value) }
 }
 
 const METHOD: u8 = 1 << Class::METHOD;
@@ -157,9 +164,18 @@ impl Class {
     pub(super) const PSEUDO: usize = 6;
 }
 
-/// Whether the list is a well-formed part of a message. The rules for one field, and the order of
-/// fields, were checked while they were decoded.
+/// Whether the list is a well-formed part of a message. This is asked again for each list that is
+/// decoded by memory, so the answer is kept with the list.
+#[inline]
 pub(crate) fn check(list: &HeaderList, kind: MessageKind) -> Result<(), Malformed> {
+    match list.verdict() {
+        Some((known, verdict)) if known == kind => verdict,
+        _ => judge(list, kind),
+    }
+}
+
+/// The rules for one field, and the order of fields, were checked while they were decoded.
+pub(crate) fn judge(list: &HeaderList, kind: MessageKind) -> Result<(), Malformed> {
     if let Some(fault) = list.fault() {
         return Err(fault);
     }

@@ -6,7 +6,7 @@ use super::huffman;
 use super::integer::Reader;
 use super::static_table::FIELDS;
 use super::table::{Table, Tag};
-use crate::header::{Class, FieldFlags, HeaderList, class_of};
+use crate::header::{Class, FieldFlags, HeaderList, MessageKind, class_of};
 
 /// Why a header block can not be decoded. The connection can not go on, as the tables of both sides
 /// would differ: COMPRESSION_ERROR (RFC 9113 §4.3).
@@ -126,6 +126,16 @@ impl Decoder {
     /// # Errors
     /// All end the connection.
     pub fn decode(&mut self, block: &[u8], limits: ListLimits) -> Result<Arc<HeaderList>, DecodeError> {
+        self.decode_as(block, limits, MessageKind::Trailers)
+    }
+
+    /// Decodes a block that is thought to be this part of a message.
+    pub(crate) fn decode_as(
+        &mut self,
+        block: &[u8],
+        limits: ListLimits,
+        kind: MessageKind,
+    ) -> Result<Arc<HeaderList>, DecodeError> {
         if !self.is_update_due
             && let Some(found) = self.remembered(block)
         {
@@ -138,6 +148,7 @@ impl Decoder {
         let fields = Arc::get_mut(&mut list).expect("nobody else has a new list");
         fields.clear();
         let is_all_indexes = self.decode_into(block, limits, fields)?;
+        fields.finish(kind);
         if is_all_indexes && block.len() <= REMEMBERED_LEN {
             self.remember(block, &list);
         } else {

@@ -151,6 +151,19 @@ fn an_empty_end_needs_no_window() {
 }
 
 #[test]
+fn content_of_nothing_is_no_frame() {
+    // Peers count empty frames, as they can be an attack (CVE-2019-9518).
+    let mut bench = Bench::server(Config::default(), Silent);
+    bench.send(&[get(1)]);
+    let fields = [dunlin_http2::Field::new(":status", "200")];
+    bench.engine.send_headers(bench.key(1), &fields[..], false).expect("a response");
+    bench.output();
+    bench.engine.send_data(bench.key(1), bytes::Bytes::new(), false).expect("no content");
+    bench.engine.send_data_with(bench.key(1), 0, false, |_| ()).expect("no content");
+    assert_eq!(bench.output(), []);
+}
+
+#[test]
 fn a_whole_window_comes_back_when_all_is_released() {
     let mut bench = Bench::server(Config::default().initial_window_size(100), Answers);
     let halves = [Frame::data(1, [0; 49]), Frame::data(1, [0; 1])];
