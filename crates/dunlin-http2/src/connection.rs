@@ -322,6 +322,7 @@ impl Connection {
                 let Some((head, rest)) = input.split_at_checked(taken) else {
                     return Ok(self.cut(now, input));
                 };
+                self.timeouts.cut_since = None;
                 let padding = is_padded.then(|| head[HEADER_LEN]);
                 *input = rest;
                 self.data(now, header, padding)?;
@@ -344,9 +345,7 @@ impl Connection {
 
     /// There is no whole frame. If there is a part of one, the rest has to come in time.
     fn cut<E>(&mut self, now: Instant, input: &[u8]) -> Option<E> {
-        if input.is_empty() {
-            self.timeouts.cut_since = None;
-        } else {
+        if !input.is_empty() {
             self.timeouts.cut_since.get_or_insert(now);
         }
         None

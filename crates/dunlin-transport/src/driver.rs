@@ -73,7 +73,7 @@ pub enum CloseReason {
 const READ_BUFFER: usize = 64 << 10;
 /// While so many bytes wait that the peer does not take, nothing more is read from it. Content waits on
 /// its stream long before; this is for what answers the peer (RFC 9113 §10.5).
-const OUTPUT_LIMIT: usize = 1 << 20;
+const OUTPUT_LIMIT: usize = 512 << 10;
 /// Slices that one write takes.
 const SLICES: usize = 64;
 /// After so long without streams a connection gives its buffers back.

@@ -9,6 +9,14 @@ use dunlin_transport::operations::Operations;
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
+/// All ways that threads can interleave with up to three switches that they did not ask for; without a
+/// bound this takes hours.
+fn model(run: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(run);
+}
+
 /// What wakes the driver.
 #[derive(Default)]
 struct Bell {
@@ -51,7 +59,7 @@ fn drive(operations: &Operations<u32>, wanted: usize) -> Vec<u32> {
 
 #[test]
 fn no_operation_is_lost_and_none_wakes_nobody() {
-    loom::model(|| {
+    model(|| {
         let (handle, operations) = Operations::new();
         let threads: Vec<_> = [10, 20]
             .into_iter()
@@ -74,7 +82,7 @@ fn no_operation_is_lost_and_none_wakes_nobody() {
 
 #[test]
 fn an_operation_is_taken_or_given_back_when_the_connection_ends() {
-    loom::model(|| {
+    model(|| {
         let (handle, operations) = Operations::new();
         let thread = thread::spawn(move || handle.submit(1).is_ok());
         let waker = Waker::noop();

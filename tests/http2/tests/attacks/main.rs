@@ -1,0 +1,6 @@
+//! Every attack on a server and a client of our own, over sockets, and honest work of the same shape.
+
+mod client;
+mod honest;
+mod on_server;
+mod server;
