@@ -104,8 +104,7 @@ impl Config {
 
     /// Bytes of a header list (octets of names and values, and 32 for each field):
     /// SETTINGS_MAX_HEADER_LIST_SIZE. 32 KiB. A larger list costs the stream, one four times as large
-    /// the connection, and so does a header block in several frames with more octets than this (and than
-    /// `max_frame_size`) when compressed.
+    /// the connection, and so does a header block in several frames with four times as many octets.
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
         self.list_limits.size = bytes as usize;
         self

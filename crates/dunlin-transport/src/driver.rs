@@ -78,6 +78,8 @@ const OUTPUT_LIMIT: usize = 512 << 10;
 const SLICES: usize = 64;
 /// After so long without streams a connection gives its buffers back.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long the peer may take to read what was left to write when the connection ended.
+const FLUSH: Duration = Duration::from_secs(5);
 /// How long the peer may take to close its side after us, so that it gets to read our GOAWAY.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -375,7 +377,7 @@ where
                     let reason = ready!(this.run(cx));
                     this.connection.close(ErrorCode::NO_ERROR, "");
                     this.handler.closed(&this.connection, &reason);
-                    this.timer = Some(Box::pin(tokio::time::sleep(LINGER)));
+                    this.timer = Some(Box::pin(tokio::time::sleep(FLUSH)));
                     this.stage = match reason {
                         CloseReason::Io(_) => Stage::Lingering(reason),
                         reason => Stage::Flushing(reason),
@@ -388,7 +390,10 @@ where
                             this.stage = Stage::Flushing(reason);
                             return Poll::Pending;
                         }
-                        Poll::Ready(Ok(())) => this.stage = Stage::Lingering(reason),
+                        Poll::Ready(Ok(())) => {
+                            this.timer = Some(Box::pin(tokio::time::sleep(LINGER)));
+                            this.stage = Stage::Lingering(reason);
+                        }
                         _ => return Poll::Ready(reason),
                     }
                 }

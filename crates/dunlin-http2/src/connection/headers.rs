@@ -78,7 +78,8 @@ impl Connection {
         if block.continuations > self.config.max_continuations {
             return Err(self.abuse.exceeded(Limit::Continuations, self.config.max_continuations.into()));
         }
-        let allowed = self.config.list_limits.size.max(self.config.max_frame_size as usize);
+        // Decoding ends at four times the size of a list, and Huffman code can be longer than its text.
+        let allowed = (self.config.list_limits.size * 4).max(self.config.max_frame_size as usize);
         if block.fragment.len() + payload.len() > allowed {
             return Err(self.abuse.exceeded(Limit::HeaderBlock, allowed as u64));
         }
