@@ -385,6 +385,8 @@ where
                 }
                 Stage::Flushing(reason) => {
                     let is_late = this.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
+                    // A peer that waits for us to read what it sends would not read what we send.
+                    let _ = this.drain(cx);
                     match flush(&mut this.io, &mut this.connection, cx) {
                         Poll::Pending if !is_late => {
                             this.stage = Stage::Flushing(reason);
