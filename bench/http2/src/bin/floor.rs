@@ -157,7 +157,11 @@ fn main() -> std::io::Result<()> {
         Some("unary") => Mode::Unary(message(number(2))),
         Some("stream") => Mode::Stream { messages: number(2), each: message(number(3)) },
         Some("echo") => Mode::Echo,
-        _ => return Err(std::io::Error::other("usage: floor ADDRESS:PORT unary SIZE | stream COUNT SIZE | echo")),
+        _ => {
+            return Err(std::io::Error::other(
+                "usage: floor ADDRESS:PORT unary SIZE | stream COUNT SIZE | echo",
+            ));
+        }
     };
     let listener = TcpListener::bind(&arguments[0])?;
     println!("listening on {}", listener.local_addr()?);

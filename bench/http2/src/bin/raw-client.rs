@@ -32,7 +32,9 @@ fn main() -> Result<()> {
     match arguments.get(1).map(String::as_str) {
         Some("requests") => requests(io, number(2), number(3), number(4)),
         Some("bytes") => bytes(io, number(2), number(3)),
-        _ => Err(Error::other("usage: raw-client ADDRESS:PORT requests IN_FLIGHT COUNT SIZE | bytes COUNT SIZE")),
+        _ => Err(Error::other(
+            "usage: raw-client ADDRESS:PORT requests IN_FLIGHT COUNT SIZE | bytes COUNT SIZE",
+        )),
     }
 }
 
@@ -53,8 +55,12 @@ fn requests(mut io: TcpStream, in_flight: usize, count: usize, size: usize) -> R
     // The first request fills the table of the server; all others are indexes into it.
     let mut first = vec![0x83, 0x86];
     let path = format!("/canned/{size}");
-    let fields =
-        [(":path", &path[..]), (":authority", "localhost"), ("content-type", "application/grpc"), ("te", "trailers")];
+    let fields = [
+        (":path", &path[..]),
+        (":authority", "localhost"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ];
     fields.iter().for_each(|(name, value)| literal(&mut first, name, value));
     let indexed = [0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe];
     let mut message = vec![0; size + 5];
