@@ -121,7 +121,9 @@ fn a_crate_does_not_name_what_must_be_absent_from_it() {
             continue;
         }
         let text = std::fs::read_to_string(root().join(&file)).expect("a tracked Rust file is UTF-8");
-        for (number, line) in text.lines().enumerate() {
+        // Tests close a file, and may look at a clock.
+        let product = text.lines().take_while(|line| *line != "#[cfg(test)]");
+        for (number, line) in product.enumerate() {
             let code = line.split("//").next().unwrap_or_default();
             for word in words.iter().filter(|word| code.contains(**word)) {
                 faults.push(format!("{file}:{}: {name} must not know {word}", number + 1));
