@@ -185,3 +185,9 @@ fn inherits(manifest: &str, section: &str, key: &str, value: &str) -> bool {
         current == section && pair == Some((key, value))
     })
 }
+
+#[test]
+fn the_package_with_the_command_runs_the_command() {
+    // The README starts it by `cargo run -p dunlin-cli`, and it has a plugin beside it.
+    assert_eq!(packages()["dunlin-cli"]["default_run"], "dunlin");
+}
