@@ -45,7 +45,7 @@ const ABSENT: &[(&str, &[&str])] = &[
         &["std::net", "std::sync::Mutex", "Instant::now", "SystemTime", "async fn", "tokio", "grpc"],
     ),
     ("dunlin-compiler", &["std::net", "std::process", "async fn", "tokio", "dunlin_grpc"]),
-    ("dunlin-grpc", &["std::net", "async fn", "tokio"]),
+    ("dunlin-grpc", &["std::net", "tokio"]),
     ("dunlin-lint", &["std::net", "async fn", "tokio"]),
     ("dunlin-codegen", &["std::net", "async fn", "tokio", "dunlin_compiler"]),
     ("dunlin-build", &["async fn", "tokio"]),
