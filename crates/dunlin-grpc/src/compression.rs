@@ -199,6 +199,11 @@ impl Encodings {
         self.0.iter().copied().find(|encoding| encoding.name().as_bytes() == name)
     }
 
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = Encoding> + '_ {
+        self.0.iter().copied()
+    }
+
     /// Whether a coding is one of them.
     pub fn contains(&self, encoding: Encoding) -> bool {
         encoding.is_identity() || self.0.contains(&encoding)

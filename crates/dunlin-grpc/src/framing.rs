@@ -14,12 +14,15 @@ pub struct Frame {
     pub payload: Bytes,
     /// What the flag says.
     pub is_compressed: bool,
+    /// Octets that count against the windows until the message is read.
+    pub credit: usize,
 }
 
 impl Frame {
-    /// Octets on the wire.
-    pub fn wire_len(&self) -> usize {
-        PREFIX_LEN + self.payload.len()
+    /// A message whose octets all count against the windows.
+    pub fn new(payload: Bytes, is_compressed: bool) -> Self {
+        let credit = PREFIX_LEN + payload.len();
+        Self { payload, is_compressed, credit }
     }
 }
 
@@ -51,9 +54,7 @@ impl Piece<'_> {
     /// The message on its own.
     pub fn into_frame(self) -> Frame {
         match self {
-            Self::Whole { payload, is_compressed } => {
-                Frame { payload: Bytes::copy_from_slice(payload), is_compressed }
-            }
+            Self::Whole { payload, is_compressed } => Frame::new(Bytes::copy_from_slice(payload), is_compressed),
             Self::Assembled(frame) => frame,
         }
     }
@@ -120,7 +121,7 @@ impl Deframer {
         }
         self.have = 0;
         let payload = std::mem::take(&mut self.partial).into();
-        Ok(Some(Piece::Assembled(Frame { payload, is_compressed })))
+        Ok(Some(Piece::Assembled(Frame::new(payload, is_compressed))))
     }
 
     /// Bytes that are still missing of a message that has begun; 0 if none has, or its length is not

@@ -17,6 +17,9 @@ pub trait Host: Send + Sync + 'static {
     /// The state of both directions.
     fn halves(&self) -> &Halves;
 
+    /// How messages are written; from now on that stays so.
+    fn writing(&self) -> Writing;
+
     /// Tells the connection. This neither blocks nor calls back.
     fn signal(self: Arc<Self>, signal: Signal);
 }
@@ -63,6 +66,15 @@ impl Default for Reading {
     }
 }
 
+/// How the messages of one direction are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Writing {
+    /// What messages are compressed with.
+    pub encoding: Encoding,
+    /// The most bytes of a message.
+    pub limit: usize,
+}
+
 #[derive(Debug, Default)]
 struct Incoming {
     headers: Option<Metadata>,
@@ -75,6 +87,8 @@ struct Incoming {
     wakes_at_end: bool,
     /// Bytes that were read, and that the connection has not heard of.
     owed: usize,
+    /// A message that is larger than the window waits for all others to be read.
+    is_large_coming: bool,
 }
 
 /// How a direction ended.
@@ -159,9 +173,12 @@ impl Halves {
         None
     }
 
-    /// How many messages wait to be read.
-    pub fn waiting(&self) -> usize {
-        lock(&self.incoming).frames.len()
+    /// A message is coming that is larger than the window. Whether nothing else waits to be read; if
+    /// something does, the connection is signalled once it is.
+    pub fn expect_large(&self) -> bool {
+        let mut incoming = lock(&self.incoming);
+        incoming.is_large_coming = !incoming.frames.is_empty();
+        incoming.frames.is_empty()
     }
 
     /// The incoming direction is over. Of several ends the first counts.
@@ -214,17 +231,18 @@ pub(crate) enum Incomings {
 /// The user's side.
 impl Halves {
     /// The next message or the end, and how much credit is due.
-    pub(crate) fn poll_incoming(&self, cx: &mut Context<'_>) -> Poll<(Incomings, usize)> {
+    pub(crate) fn poll_incoming(&self, cx: &mut Context<'_>) -> Poll<(Incomings, Option<usize>)> {
         let mut incoming = lock(&self.incoming);
         if let Some(frame) = incoming.frames.pop_front() {
-            incoming.owed += frame.wire_len();
-            let due = if incoming.owed >= incoming.reading.credit_step { incoming.owed } else { 0 };
-            incoming.owed -= due;
+            incoming.owed += frame.credit;
+            let is_hungry = incoming.is_large_coming && incoming.frames.is_empty();
+            let is_due = is_hungry || incoming.owed >= incoming.reading.credit_step;
+            let due = is_due.then(|| std::mem::take(&mut incoming.owed));
             let reading = incoming.reading;
             return Poll::Ready((Incomings::Message(frame, reading), due));
         }
         if let Some(end) = &incoming.end {
-            return Poll::Ready((Incomings::End(end.clone()), 0));
+            return Poll::Ready((Incomings::End(end.clone()), None));
         }
         set_waker(&mut incoming.waker, cx);
         Poll::Pending
@@ -257,7 +275,7 @@ impl Halves {
         let mut incoming = lock(&self.incoming);
         incoming.is_discarded = true;
         let frames = std::mem::take(&mut incoming.frames);
-        std::mem::take(&mut incoming.owed) + frames.iter().map(Frame::wire_len).sum::<usize>()
+        std::mem::take(&mut incoming.owed) + frames.iter().map(|frame| frame.credit).sum::<usize>()
     }
 
     /// Waits until there is room to queue more.

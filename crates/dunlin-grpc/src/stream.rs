@@ -12,7 +12,7 @@ use futures_sink::Sink;
 
 use crate::codec::{CodecRef, Payload};
 use crate::framing::{Frame, Outgoing};
-use crate::halves::{Host, Incomings, Reading, Signal};
+use crate::halves::{Host, Incomings, Reading, Signal, Writing};
 use crate::{Encoding, Metadata, Status};
 
 /// What is known of a message besides its content.
@@ -119,7 +119,7 @@ impl<M: 'static> Receiver<M> {
             return Poll::Ready(result.clone().map(|()| None));
         }
         let (found, due) = ready!(self.host.halves().poll_incoming(cx));
-        if due > 0 {
+        if let Some(due) = due {
             Arc::clone(&self.host).signal(Signal::Consumed(due));
         }
         match found {
@@ -215,15 +215,6 @@ impl<M: 'static> Stream for MessageStream<M> {
 
 impl<M: 'static> Unpin for MessageStream<M> {}
 
-/// How the messages of a [`Sender`] are written.
-#[derive(Clone, Copy, Debug)]
-pub struct Writing {
-    /// What messages are compressed with.
-    pub encoding: Encoding,
-    /// The most bytes of a message.
-    pub limit: usize,
-}
-
 /// Sends messages to the peer.
 ///
 /// It may be kept and used wherever it is needed, also after the method that it was given to has
@@ -232,14 +223,15 @@ pub struct Writing {
 pub struct Sender<M: 'static> {
     host: Arc<dyn Host>,
     codec: CodecRef<M>,
-    writing: Writing,
+    /// Of the host, from the first message on.
+    writing: Option<Writing>,
     is_done: bool,
 }
 
 impl<M: 'static> Sender<M> {
     /// Messages to the peer of `host`.
-    pub fn new(host: Arc<dyn Host>, codec: CodecRef<M>, writing: Writing) -> Self {
-        Self { host, codec, writing, is_done: false }
+    pub fn new(host: Arc<dyn Host>, codec: CodecRef<M>) -> Self {
+        Self { host, codec, writing: None, is_done: false }
     }
 
     /// Queues a message, as soon as less than 64 KiB of this stream are queued.
@@ -285,8 +277,9 @@ impl<M: 'static> Sender<M> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn queue(&mut self, message: M, options: MessageOptions) -> Result<(), Status> {
-        let encoding = if options.is_plain { Encoding::Identity } else { self.writing.encoding };
-        let (codec, limit) = (&self.codec, self.writing.limit);
+        let writing = *self.writing.get_or_insert_with(|| self.host.writing());
+        let encoding = if options.is_plain { Encoding::Identity } else { writing.encoding };
+        let (codec, limit) = (&self.codec, writing.limit);
         let write = |out: &mut Outgoing| out.push(encoding, limit, |out| codec.encode(message, out));
         if self.host.halves().queue(write)? {
             Arc::clone(&self.host).signal(Signal::Flush);

@@ -68,6 +68,8 @@ pub(crate) struct Stream {
     pub(crate) is_counted: bool,
     /// The application is still at work on it, though it may be reset.
     pub(crate) is_held: bool,
+    /// The application has sent the end, and is not interested in what the peer still sends.
+    pub(crate) is_dismissed: bool,
     /// It stands in the queue of the scheduler.
     pub(crate) is_scheduled: bool,
     /// So much was queued that the application waits until it is less.
@@ -128,6 +130,7 @@ impl Stream {
             is_reset: false,
             is_counted: true,
             is_held: false,
+            is_dismissed: false,
             is_scheduled: false,
             is_congested: false,
             has_no_content: false,

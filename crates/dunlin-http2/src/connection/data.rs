@@ -106,8 +106,16 @@ impl Connection {
             self.fault(now, key, fault)?;
             return Ok(None);
         }
+        let is_dismissed = stream.is_dismissed;
         if content == 0 && !end_stream {
             self.abuse.spend(Limit::EmptyFrames, now)?;
+        }
+        if is_dismissed {
+            // The window of the stream bounds how much.
+            if end_stream {
+                self.end_receiving(key);
+            }
+            return Ok(None);
         }
         Ok(Some(key))
     }

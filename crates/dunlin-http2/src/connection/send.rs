@@ -255,6 +255,23 @@ impl Connection {
         self.settle(key);
     }
 
+    /// The application has sent the end of its side, and does not want what the peer still sends. What is
+    /// queued goes out; then, if the peer has not ended its side, the stream is reset with NO_ERROR
+    /// (RFC 9113 §8.1). If the end was not sent, this is [`forget`](Self::forget) with CANCEL.
+    pub fn dismiss(&mut self, key: StreamKey) {
+        let Some(stream) = self.streams.get_mut(key) else { return };
+        match stream.sending {
+            Sending::Draining if !stream.is_reset => {
+                stream.is_held = false;
+                stream.is_dismissed = true;
+                let unreleased = stream.unreleased as usize;
+                self.release(key, unreleased);
+            }
+            Sending::Ended => self.forget(key, ErrorCode::NO_ERROR),
+            _ => self.forget(key, ErrorCode::CANCEL),
+        }
+    }
+
     /// The application goes on with its work for a stream though it may be reset. The stream counts
     /// against `max_concurrent_streams` until it is [forgotten](Self::forget), so that resets do not
     /// buy work (CVE-2023-44487).
@@ -441,8 +458,12 @@ impl Connection {
     fn set_sending(&mut self, key: StreamKey, state: Sending) {
         if let Some(stream) = self.streams.get_mut(key) {
             stream.sending = state;
+            let is_dismissed = stream.is_dismissed;
             if state == Sending::Ended {
                 self.settle(key);
+            }
+            if is_dismissed {
+                self.forget(key, ErrorCode::NO_ERROR);
             }
         }
     }

@@ -108,6 +108,27 @@ fn a_reset_drops_what_is_queued() {
 }
 
 #[test]
+fn a_dismissed_stream_sends_what_is_queued_and_is_reset_then() {
+    // §8.1: a server that has answered may ask the client to stop, with NO_ERROR.
+    let mut bench = Bench::server(Config::default(), App::Silent);
+    bench.send(&[post(1), Frame::data(1, "test")]);
+    let key = bench.key(1);
+    let fields = [Field::new(":status", "200")];
+    bench.engine.send_headers(key, &fields[..], false).expect("a response");
+    bench.engine.send_data(key, vec![0; 65_536].into(), true).expect("content");
+    bench.engine.dismiss(key);
+    bench.transmit().expect("as much as the windows allow");
+    assert_eq!(bench.output().iter().filter(|frame| frame.kind == kind::RST_STREAM).count(), 0);
+    bench.events();
+    assert_eq!(bench.send(&[Frame::data(1, "more"), ping()]), pong());
+    assert_eq!(bench.events(), []);
+    let got = bench.send(&[Frame::window_update(0, 1), Frame::window_update(1, 1)]);
+    let wanted = [vec![Frame::data(1, [0]).end_stream()], reset(1, code::NO_ERROR)].concat();
+    assert_eq!(got, wanted);
+    assert_eq!(bench.engine.stream_count(), 0);
+}
+
+#[test]
 fn a_held_stream_counts_until_it_is_forgotten() {
     let mut bench = Bench::server(Config::default().max_concurrent_streams(1), App::Silent);
     bench.send(&[get(1)]);

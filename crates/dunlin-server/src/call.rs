@@ -1,0 +1,290 @@
+//! One call, as its handler and its connection share it.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use dunlin_grpc::ambient::{Ambient, Scoped};
+use dunlin_grpc::halves::{End, Halves, Host, Reading, Signal, Writing};
+use dunlin_grpc::head::accepted;
+use dunlin_grpc::{Encoding, Metadata, Method, Status};
+use dunlin_http2::{HeaderList, StreamKey};
+use dunlin_transport::{ConnectionInfo, Handle};
+
+use crate::builder::Settings;
+use crate::connection::Operation;
+use crate::router::Route;
+
+/// Who calls: the other end of the connection.
+pub type Peer = ConnectionInfo;
+
+/// A call in progress.
+pub(crate) struct ServerCall {
+    pub(crate) halves: Halves,
+    pub(crate) key: StreamKey,
+    pub(crate) link: Handle<Operation>,
+    pub(crate) headers: Arc<HeaderList>,
+    pub(crate) route: Arc<Route>,
+    /// The method, if the route serves more than one.
+    pub(crate) own_method: Option<Method>,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) reading: Reading,
+    pub(crate) settings: Arc<Settings>,
+    metadata: OnceLock<Metadata>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Response metadata; `None` once it is on its way.
+    headers: Option<Metadata>,
+    has_sent_headers: bool,
+    /// What the handler asked for.
+    wanted: Option<Encoding>,
+    /// What it is.
+    encoding: Option<Encoding>,
+    cancelled: Option<Status>,
+    is_over: bool,
+    wakers: Vec<Waker>,
+    extensions: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for ServerCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerCall").field("method", self.method()).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl ServerCall {
+    #[expect(clippy::too_many_arguments, reason = "each is a field, given once")]
+    pub(crate) fn new(
+        key: StreamKey,
+        link: Handle<Operation>,
+        headers: Arc<HeaderList>,
+        route: Arc<Route>,
+        own_method: Option<Method>,
+        peer: Arc<Peer>,
+        deadline: Option<Instant>,
+        reading: Reading,
+        settings: Arc<Settings>,
+    ) -> Self {
+        Self {
+            halves: Halves::default(),
+            key,
+            link,
+            headers,
+            route,
+            own_method,
+            peer,
+            deadline,
+            reading,
+            settings,
+            metadata: OnceLock::new(),
+            state: Mutex::default(),
+        }
+    }
+}
+
+impl ServerCall {
+    /// A poisoned lock is harmless: nothing that can panic leaves the state in between.
+    fn state(&self) -> MutexGuard<'_, State> {
+        match self.state.lock() {
+            Ok(state) => state,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        self.own_method.as_ref().unwrap_or(&self.route.method)
+    }
+
+    pub(crate) fn metadata(&self) -> &Metadata {
+        self.metadata.get_or_init(|| Metadata::from_headers(&self.headers))
+    }
+
+    pub(crate) fn ambient(&self) -> Ambient {
+        Ambient { deadline: self.deadline, depth: 0 }
+    }
+
+    /// Changes the metadata of the response, if it is not on its way.
+    pub(crate) fn with_headers<R>(&self, change: impl FnOnce(&mut Metadata) -> R) -> Result<R, Status> {
+        let mut state = self.state();
+        if state.has_sent_headers {
+            return Err(Status::internal("the headers of the response are sent already"));
+        }
+        Ok(change(state.headers.get_or_insert_default()))
+    }
+
+    /// The metadata of the response; from now on it can not be changed.
+    pub(crate) fn freeze_headers(&self) -> Metadata {
+        let mut state = self.state();
+        state.has_sent_headers = true;
+        state.headers.take().unwrap_or_default()
+    }
+
+    pub(crate) fn set_encoding(&self, encoding: Encoding) -> Result<(), Status> {
+        let mut state = self.state();
+        if state.has_sent_headers || state.encoding.is_some() {
+            return Err(Status::internal("the coding of the response is settled already"));
+        }
+        state.wanted = Some(encoding);
+        Ok(())
+    }
+
+    /// What the messages of the response are compressed with. From the first time on it stays the same.
+    pub(crate) fn encoding(&self) -> Encoding {
+        let mut state = self.state();
+        if let Some(encoding) = state.encoding {
+            return encoding;
+        }
+        let wanted = state.wanted.unwrap_or(self.settings.send_compressed);
+        let is_accepted = wanted.is_identity() || accepted(&self.headers, &self.settings.encodings).contains(wanted);
+        *state.encoding.insert(if is_accepted { wanted } else { Encoding::Identity })
+    }
+
+    /// The call has come to an end before its handler. Its halves fail from now on.
+    pub(crate) fn cancel(&self, status: &Status) {
+        let wakers = {
+            let mut state = self.state();
+            state.cancelled.get_or_insert_with(|| status.clone());
+            state.is_over = true;
+            std::mem::take(&mut state.wakers)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        self.finish(status.clone());
+    }
+
+    /// The call is over: what is still held of it fails with this status.
+    pub(crate) fn finish(&self, status: Status) {
+        self.halves.end(End { result: Err(status.clone()), trailers: Metadata::new() });
+        self.halves.close(status);
+    }
+
+    /// The handler has returned: nobody waits for a cancellation any longer.
+    pub(crate) fn set_over(&self) {
+        let wakers = {
+            let mut state = self.state();
+            state.is_over = true;
+            std::mem::take(&mut state.wakers)
+        };
+        drop(wakers);
+    }
+}
+
+impl Host for ServerCall {
+    fn halves(&self) -> &Halves {
+        &self.halves
+    }
+
+    fn writing(&self) -> Writing {
+        Writing { encoding: self.encoding(), limit: self.settings.max_send }
+    }
+
+    fn signal(self: Arc<Self>, signal: Signal) {
+        if matches!(signal, Signal::SenderDropped) {
+            return;
+        }
+        let link = self.link.clone();
+        // A connection that is closed has told both halves.
+        let _ = link.submit(Operation::Signal(self, signal));
+    }
+}
+
+/// What is known of a call, to be kept as long as needed. Cheap to clone.
+///
+/// It does not keep the call alive, and outlives it.
+#[derive(Clone)]
+pub struct CallHandle(pub(crate) Arc<ServerCall>);
+
+impl fmt::Debug for CallHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallHandle").field("method", self.method()).field("peer", &self.0.peer.peer).finish_non_exhaustive()
+    }
+}
+
+impl CallHandle {
+    /// What is called.
+    pub fn method(&self) -> &Method {
+        self.0.method()
+    }
+
+    /// Who calls.
+    pub fn peer(&self) -> &Peer {
+        &self.0.peer
+    }
+
+    /// The metadata of the request.
+    pub fn metadata(&self) -> &Metadata {
+        self.0.metadata()
+    }
+
+    /// `:authority`, the name that the client called this server by.
+    pub fn authority(&self) -> &str {
+        self.0.headers.authority().unwrap_or_default()
+    }
+
+    /// When the call has to be over; `None` if the client gives it all the time.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// Whether the client has gone, or the time is up.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.state().cancelled.is_some()
+    }
+
+    /// Waits until the client has gone or the time is up. If the call ends well, that never comes, and
+    /// the future stays pending.
+    pub fn cancelled(&self) -> Cancelled {
+        Cancelled(Arc::clone(&self.0))
+    }
+
+    /// A future whose calls have the deadline of this one, wherever it runs.
+    pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        Scoped::new(self.0.ambient(), future)
+    }
+
+    /// Keeps a value for all who have this handle, one of each type.
+    pub fn insert_extension<T: Any + Send + Sync>(&self, value: T) {
+        self.0.state().extensions.insert(TypeId::of::<T>(), Arc::new(value));
+    }
+
+    /// A value that was kept.
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let found = self.0.state().extensions.get(&TypeId::of::<T>()).cloned()?;
+        found.downcast().ok()
+    }
+}
+
+/// Ready once a call is cancelled; see [`CallHandle::cancelled`].
+#[derive(Clone)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Cancelled(Arc<ServerCall>);
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cancelled")
+    }
+}
+
+impl Future for Cancelled {
+    /// Why: CANCELLED or DEADLINE_EXCEEDED.
+    type Output = Status;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Status> {
+        let mut state = self.0.state();
+        if let Some(status) = &state.cancelled {
+            return Poll::Ready(status.clone());
+        }
+        if !state.is_over && !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.wakers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}

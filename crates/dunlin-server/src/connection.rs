@@ -1,0 +1,681 @@
+//! The calls of one connection.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dunlin_grpc::codec::Payload;
+use dunlin_grpc::framing::{self, Deframer, Frame, Outgoing, PREFIX_LEN, Piece};
+use dunlin_grpc::halves::{End, Reading, Signal};
+use dunlin_grpc::head::{self, EndFields, Refusal, RequestHead};
+use dunlin_grpc::{Metadata, Status};
+use dunlin_http2::{
+    Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, ResetReason, SendError, StreamKey,
+};
+use dunlin_transport::{CloseReason, ConnectionHandler, Handle};
+use tokio::task::AbortHandle;
+
+use crate::builder::Settings;
+use crate::call::{Peer, ServerCall};
+use crate::methods::unknown_method;
+use crate::placement::TURN_BUDGET;
+use crate::router::Route;
+use crate::running::{Answer, Elsewhere, Request, Running, poll_caught};
+
+/// What others ask of a connection.
+pub(crate) enum Operation {
+    /// A half of a call has something to tell.
+    Signal(Arc<ServerCall>, Signal),
+    /// A method wants its headers sent.
+    Headers(Arc<ServerCall>),
+    /// A method that ran in a task of its own has ended.
+    Done(Arc<ServerCall>, Answer, Outgoing),
+    /// No more calls; those that are there may end.
+    ShutDown,
+    /// The end, now. Calls that it cuts off are counted.
+    Close(Arc<AtomicUsize>),
+}
+
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Signal(..) => "Signal",
+            Self::Headers(_) => "Headers",
+            Self::Done(..) => "Done",
+            Self::ShutDown => "ShutDown",
+            Self::Close(_) => "Close",
+        })
+    }
+}
+
+/// One connection of a server.
+pub(crate) struct ServerConnection {
+    settings: Arc<Settings>,
+    peer: Arc<Peer>,
+    link: Handle<Operation>,
+    /// By the slot of the stream.
+    calls: Vec<Option<Call>>,
+    count: usize,
+    /// Methods that wait for their first poll.
+    runnable: VecDeque<StreamKey>,
+    /// No deadline is before this.
+    next_deadline: Option<Instant>,
+    /// Bytes held of requests that are not whole.
+    assembling: usize,
+    /// The headers of the last request, and what was found out of them: most calls have the same.
+    last: Option<(Arc<HeaderList>, Arc<Route>, RequestHead)>,
+    out: Outgoing,
+}
+
+struct Call {
+    key: StreamKey,
+    shared: Arc<ServerCall>,
+    deframer: Deframer,
+    /// The one request, until its end has come.
+    request: Option<Frame>,
+    /// Its partial message was released though it is not read.
+    is_prepaid: bool,
+    has_ended: bool,
+    has_headers: bool,
+    /// There is something to send once the stream is not congested.
+    wants_flush: bool,
+    work: Work,
+}
+
+enum Work {
+    /// The request is not there.
+    Waiting,
+    /// Begun, and not polled.
+    Ready(Box<dyn Running>),
+    Elsewhere(AbortHandle),
+    /// It has answered, or never will.
+    Over,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Work::Elsewhere(task) = &self.work {
+            task.abort();
+        }
+    }
+}
+
+impl ServerConnection {
+    pub(crate) fn new(settings: Arc<Settings>, peer: Arc<Peer>, link: Handle<Operation>) -> Self {
+        Self {
+            settings,
+            peer,
+            link,
+            calls: Vec::new(),
+            count: 0,
+            runnable: VecDeque::new(),
+            next_deadline: None,
+            assembling: 0,
+            last: None,
+            out: Outgoing::default(),
+        }
+    }
+
+    fn call(&mut self, key: StreamKey) -> Option<&mut Call> {
+        self.calls.get_mut(key.slot as usize)?.as_mut().filter(|call| call.key == key)
+    }
+
+    fn take(&mut self, key: StreamKey) -> Option<Call> {
+        let slot = self.calls.get_mut(key.slot as usize)?;
+        let call = slot.take_if(|call| call.key == key)?;
+        self.count -= 1;
+        self.assembling -= call.deframer.held();
+        Some(call)
+    }
+
+    // ------------------------------------------------------------ requests
+
+    fn begin(
+        &mut self,
+        connection: &mut Connection,
+        key: StreamKey,
+        headers: Arc<HeaderList>,
+        has_ended: bool,
+        now: Instant,
+    ) {
+        let (route, head) = match self.resolve(&headers) {
+            Ok(found) => found,
+            Err(refusal) => return self.refuse(connection, key, &refusal),
+        };
+        let own_method = match route.method.path().is_empty() {
+            false => None,
+            true => match unknown_method(headers.path().unwrap_or_default()) {
+                Some(method) => Some(method),
+                None => {
+                    let status = Status::unimplemented("the path is not /SERVICE/METHOD");
+                    let refusal = Refusal { http_status: 200, status, lists_encodings: false };
+                    return self.refuse(connection, key, &refusal);
+                }
+            },
+        };
+        let timeout = [head.timeout, self.settings.max_timeout].into_iter().flatten().min();
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+        if let Some(deadline) = deadline {
+            self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+        }
+        let reading = Reading {
+            encoding: head.encoding,
+            limit: self.settings.max_receive,
+            credit_step: self.settings.credit_step,
+        };
+        let kind = route.method.kind();
+        let (link, peer, settings) = (self.link.clone(), Arc::clone(&self.peer), Arc::clone(&self.settings));
+        let shared =
+            Arc::new(ServerCall::new(key, link, headers, route, own_method, peer, deadline, reading, settings));
+        // A client that resets must not get more work done than its streams allow.
+        connection.hold(key);
+        let slot = key.slot as usize;
+        if self.calls.len() <= slot {
+            self.calls.resize_with(slot + 1, || None);
+        }
+        self.count += 1;
+        self.calls[slot] = Some(Call {
+            key,
+            shared: Arc::clone(&shared),
+            deframer: Deframer::default(),
+            request: None,
+            is_prepaid: false,
+            has_ended: false,
+            has_headers: false,
+            wants_flush: false,
+            work: Work::Waiting,
+        });
+        if !kind.has_one_request() {
+            shared.halves.set_reading(reading);
+            self.start(connection, key, None);
+        }
+        if has_ended {
+            self.end_request(connection, key);
+        }
+    }
+
+    fn resolve(&mut self, headers: &Arc<HeaderList>) -> Result<(Arc<Route>, RequestHead), Refusal> {
+        if let Some((last, route, head)) = &self.last
+            && Arc::ptr_eq(last, headers)
+        {
+            return Ok((Arc::clone(route), *head));
+        }
+        let head = head::read_request(headers, &self.settings.encodings)?;
+        let path = headers.path().unwrap_or_default();
+        let route = self.settings.router.find(path);
+        let route = route.map_err(|status| Refusal { http_status: 200, status, lists_encodings: false })?;
+        self.last = Some((Arc::clone(headers), Arc::clone(&route), head));
+        Ok((route, head))
+    }
+
+    fn refuse(&mut self, connection: &mut Connection, key: StreamKey, refusal: &Refusal) {
+        let none = Metadata::new();
+        let end = EndFields::new(Some(&refusal.status), &none);
+        let http_status = refusal.http_status.to_string();
+        let mut fields =
+            vec![Field::new(":status", &http_status), Field::new("content-type", "application/grpc")];
+        if refusal.http_status == 405 {
+            fields.push(Field::new("allow", "POST"));
+        }
+        let names = self.settings.encodings.to_field().unwrap_or_else(|| "identity".to_owned());
+        if refusal.lists_encodings {
+            fields.push(Field::new("grpc-accept-encoding", &names));
+        }
+        fields.extend(end.fields());
+        // A client that takes no header list of this size is reset below.
+        let _ = connection.send_headers(key, &fields[..], true);
+        connection.dismiss(key);
+    }
+
+    fn data(&mut self, connection: &mut Connection, key: StreamKey, data: &[u8], has_ended: bool) {
+        let limit = self.settings.max_receive;
+        let budget = self.settings.max_assembling - self.assembling.min(self.settings.max_assembling);
+        let Some(call) = self.call(key) else {
+            connection.release(key, data.len());
+            return;
+        };
+        if call.shared.route.method.kind().has_one_request() {
+            return self.one_request(connection, key, data, has_ended);
+        }
+        let before = call.deframer.held();
+        let mut rest = data;
+        let mut copy: Option<Bytes> = None;
+        let mut released = 0;
+        let result = loop {
+            let start = rest.len();
+            match call.deframer.next(&mut rest, limit) {
+                Ok(Some(piece)) => {
+                    let mut frame = match piece {
+                        // Several messages of one frame share a copy.
+                        Piece::Whole { payload, is_compressed } if rest.len() >= PREFIX_LEN || copy.is_some() => {
+                            let end = data.len() - rest.len();
+                            let copy = copy.get_or_insert_with(|| Bytes::copy_from_slice(data));
+                            Frame::new(copy.slice(end - payload.len()..end), is_compressed)
+                        }
+                        piece => piece.into_frame(),
+                    };
+                    if std::mem::take(&mut call.is_prepaid) {
+                        frame.credit = start - rest.len();
+                    }
+                    if let Some(unwanted) = call.shared.halves.receive(frame) {
+                        released += unwanted.credit;
+                    }
+                }
+                Ok(None) if call.is_prepaid => {
+                    released += start;
+                    break Ok(());
+                }
+                Ok(None) => break Ok(()),
+                Err(status) => break Err(status),
+            }
+        };
+        let held = call.deframer.held();
+        if !call.is_prepaid && call.deframer.missing() > 0 && call.shared.halves.expect_large() {
+            // The reader waits for this message, which may be larger than the window.
+            call.is_prepaid = true;
+            released += held;
+        }
+        self.assembling = self.assembling - before + held;
+        connection.release(key, released);
+        let result = if held > before + budget { Err(self.over_budget()) } else { result };
+        if let Err(status) = result {
+            return self.fail(connection, key, status);
+        }
+        if has_ended {
+            self.end_request(connection, key);
+        }
+    }
+
+    fn over_budget(&self) -> Status {
+        let limit = self.settings.max_assembling;
+        Status::resource_exhausted(format!(
+            "unfinished requests of the connection have more than `max_assembling_bytes`, which is {limit}"
+        ))
+    }
+
+    /// Content of a call with one request, which is handed on as a whole.
+    fn one_request(&mut self, connection: &mut Connection, key: StreamKey, data: &[u8], has_ended: bool) {
+        connection.release(key, data.len());
+        let limit = self.settings.max_receive;
+        let budget = self.settings.max_assembling - self.assembling.min(self.settings.max_assembling);
+        let Some(call) = self.call(key) else { return };
+        let before = call.deframer.held();
+        let mut rest = data;
+        let found = match call.deframer.next(&mut rest, limit) {
+            Ok(found) => found,
+            Err(status) => return self.fail(connection, key, status),
+        };
+        let held = call.deframer.held();
+        if found.is_some() && (!rest.is_empty() || call.request.is_some()) {
+            return self.fail(connection, key, one_request_wanted("more than one"));
+        }
+        match found {
+            Some(Piece::Whole { payload, is_compressed }) if has_ended => {
+                call.has_ended = true;
+                let request = Request { payload: Payload::Borrowed(payload), is_compressed };
+                return self.start(connection, key, Some(request));
+            }
+            Some(piece) => call.request = Some(piece.into_frame()),
+            None => {}
+        }
+        self.assembling = self.assembling - before + held;
+        if held > before + budget {
+            return self.fail(connection, key, self.over_budget());
+        }
+        if has_ended {
+            self.end_request(connection, key);
+        }
+    }
+
+    fn end_request(&mut self, connection: &mut Connection, key: StreamKey) {
+        let Some(call) = self.call(key) else { return };
+        if std::mem::replace(&mut call.has_ended, true) {
+            return;
+        }
+        let is_whole = call.deframer.is_at_boundary();
+        if !call.shared.route.method.kind().has_one_request() {
+            let result = if is_whole { Ok(()) } else { Err(framing::truncated()) };
+            return call.shared.halves.end(End { result, trailers: Metadata::new() });
+        }
+        match call.request.take() {
+            _ if !is_whole => self.fail(connection, key, framing::truncated()),
+            None => self.fail(connection, key, one_request_wanted("no")),
+            Some(frame) => {
+                let request =
+                    Request { payload: Payload::Shared(&frame.payload), is_compressed: frame.is_compressed };
+                self.start(connection, key, Some(request));
+            }
+        }
+    }
+
+    fn start(&mut self, connection: &mut Connection, key: StreamKey, request: Option<Request<'_>>) {
+        let Some(call) = self.call(key) else { return };
+        let shared = &call.shared;
+        // The code of the application begins here: what it does before its first `await` of a future may
+        // be done when the future is made.
+        let begin = std::panic::AssertUnwindSafe(|| shared.route.handler.start(shared, request));
+        match std::panic::catch_unwind(begin) {
+            Ok(Ok(running)) => {
+                call.work = Work::Ready(running);
+                self.runnable.push_back(key);
+            }
+            Ok(Err(status)) => self.fail(connection, key, status),
+            Err(panic) => {
+                let answer = crate::running::incident(&call.shared, &*panic);
+                self.answer(connection, key, answer, Outgoing::default());
+            }
+        }
+    }
+
+    // ------------------------------------------------------------ work
+
+    /// First polls of methods, as long as the turn has time for them.
+    fn run(&mut self, connection: &mut Connection) {
+        let mut spent = Duration::ZERO;
+        let mut before = None;
+        while let Some(key) = self.runnable.pop_front() {
+            let Some(call) = self.call(key) else { continue };
+            let Work::Ready(running) = std::mem::replace(&mut call.work, Work::Over) else { continue };
+            let shared = Arc::clone(&call.shared);
+            let route = &shared.route;
+            if spent >= TURN_BUDGET || !route.cost.is_in_place(route.placement) {
+                let task = tokio::spawn(Elsewhere::new(running, shared));
+                call.work = Work::Elsewhere(task.abort_handle());
+                continue;
+            }
+            let started = before.unwrap_or_else(Instant::now);
+            let mut running = Some(running);
+            let mut out = std::mem::take(&mut self.out);
+            // What it waits for will wake the task that it moves to, not this one.
+            let mut cx = Context::from_waker(Waker::noop());
+            let poll = {
+                let once = std::future::poll_fn(|cx| {
+                    Poll::Ready(poll_caught(&mut running, &shared, cx, &mut out))
+                });
+                // The budget of this task is for its own I/O.
+                match pin!(tokio::task::unconstrained(once)).poll(&mut cx) {
+                    Poll::Ready(poll) => poll,
+                    Poll::Pending => Poll::Pending,
+                }
+            };
+            let ended = Instant::now();
+            before = Some(ended);
+            let took = ended.saturating_duration_since(started);
+            spent += took;
+            shared.route.cost.note(took);
+            match (poll, running) {
+                (Poll::Ready(answer), _) => {
+                    drop(shared);
+                    self.answer(connection, key, answer, out);
+                }
+                (Poll::Pending, Some(running)) => {
+                    self.out = out;
+                    if let Some(call) = self.call(key) {
+                        let task = tokio::spawn(Elsewhere::new(running, shared));
+                        call.work = Work::Elsewhere(task.abort_handle());
+                    }
+                }
+                (Poll::Pending, None) => self.out = out,
+            }
+        }
+    }
+
+    // ------------------------------------------------------------ responses
+
+    fn fail(&mut self, connection: &mut Connection, key: StreamKey, status: Status) {
+        if let Some(call) = self.call(key) {
+            call.shared.cancel(&status);
+        }
+        self.answer(connection, key, Answer::of(status), Outgoing::default());
+    }
+
+    /// The end of a call, with its one response if it has one.
+    fn answer(&mut self, connection: &mut Connection, key: StreamKey, answer: Answer, mut out: Outgoing) {
+        let Some(mut call) = self.take(key) else { return };
+        call.work = Work::Over;
+        call.shared.set_over();
+        if let Err(error) = self.send_answer(connection, &mut call, &answer, &mut out) {
+            give_up(connection, &call, &error);
+        }
+        connection.dismiss(key);
+        out.small.clear();
+        out.large = Bytes::new();
+        self.out = out;
+        if Arc::strong_count(&call.shared) > 1 {
+            let over = || Status::cancelled("the call is over: its method has returned");
+            call.shared.finish(answer.result.err().unwrap_or_else(over));
+        }
+    }
+
+    fn send_answer(
+        &self,
+        connection: &mut Connection,
+        call: &mut Call,
+        answer: &Answer,
+        out: &mut Outgoing,
+    ) -> Result<(), SendError> {
+        let key = call.key;
+        let taken = call.shared.halves.take();
+        let has_messages = !taken.chunks.is_empty() || !out.is_empty();
+        let status = answer.result.as_ref().err();
+        if !call.has_headers && !has_messages && status.is_some() {
+            let headers = call.shared.freeze_headers();
+            let end = EndFields::new(status, &answer.trailers);
+            let fields: Vec<Field<'_>> = headers.fields().chain(end.fields()).collect();
+            return connection.send_headers(key, (&self.settings.blocks.end, &fields[..]), true);
+        }
+        self.send_headers(connection, call)?;
+        for chunk in taken.chunks {
+            connection.send_data(key, chunk, false)?;
+        }
+        if out.large.is_empty() && out.small.len() < LARGE {
+            if !out.small.is_empty() {
+                connection.send_data_with(key, out.small.len(), false, |bytes| {
+                    bytes.extend_from_slice(&out.small);
+                })?;
+            }
+        } else {
+            connection.send_data(key, std::mem::take(&mut out.small).into(), false)?;
+            connection.send_data(key, std::mem::take(&mut out.large), false)?;
+        }
+        if status.is_none() && answer.trailers.is_empty() {
+            return connection.send_trailers(key, &self.settings.blocks.ok);
+        }
+        let end = EndFields::new(status, &answer.trailers);
+        connection.send_trailers(key, &end.fields()[..])
+    }
+
+    fn send_headers(&self, connection: &mut Connection, call: &mut Call) -> Result<(), SendError> {
+        if std::mem::replace(&mut call.has_headers, true) {
+            return Ok(());
+        }
+        let headers = call.shared.freeze_headers();
+        let block = self.settings.blocks.response(call.shared.encoding());
+        if headers.is_empty() {
+            return connection.send_headers(call.key, block, false);
+        }
+        let fields: Vec<Field<'_>> = headers.fields().collect();
+        connection.send_headers(call.key, (block, &fields[..]), false)
+    }
+
+    /// Sends what the method has queued, unless the stream has enough.
+    fn flush(&mut self, connection: &mut Connection, key: StreamKey) {
+        let Some(mut call) = self.calls.get_mut(key.slot as usize).and_then(|call| call.take_if(|call| call.key == key))
+        else {
+            return;
+        };
+        let result = if connection.is_congested(key) {
+            call.wants_flush = true;
+            Ok(())
+        } else {
+            call.wants_flush = false;
+            self.send_headers(connection, &mut call).and_then(|()| {
+                let taken = call.shared.halves.take();
+                taken.chunks.into_iter().try_for_each(|chunk| connection.send_data(key, chunk, false))
+            })
+        };
+        self.calls[key.slot as usize] = Some(call);
+        if let Err(error) = result {
+            self.fail(connection, key, unsendable(&error));
+        }
+    }
+
+    fn cancelled(&mut self, key: StreamKey, status: &Status) {
+        if let Some(call) = self.take(key) {
+            call.shared.cancel(status);
+        }
+    }
+
+    fn signal(&mut self, connection: &mut Connection, call: &ServerCall, signal: Signal) {
+        let key = call.key;
+        match signal {
+            Signal::Flush => self.flush(connection, key),
+            Signal::Consumed(bytes) => {
+                connection.release(key, bytes);
+                if let Some(call) = self.call(key)
+                    && !call.is_prepaid
+                    && call.deframer.missing() > 0
+                    && call.shared.halves.expect_large()
+                {
+                    call.is_prepaid = true;
+                    let held = call.deframer.held();
+                    connection.release(key, held);
+                }
+            }
+            Signal::ReceiverDropped(bytes) => connection.release(key, bytes),
+            // The method learns of it where it reads, and ends the call.
+            Signal::Failed(_) | Signal::SenderDropped => {}
+        }
+    }
+
+    /// Ends the calls whose time is up.
+    fn expire(&mut self, connection: &mut Connection, now: Instant) {
+        self.next_deadline = None;
+        for slot in 0..self.calls.len() {
+            let Some(call) = &self.calls[slot] else { continue };
+            let Some(deadline) = call.shared.deadline else { continue };
+            if deadline > now {
+                self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+                continue;
+            }
+            let key = call.key;
+            let status = Status::deadline_exceeded("the deadline passed before the method ended");
+            call.shared.cancel(&status);
+            if connection.queued(key) > 0 {
+                // The client does not take what is there, so it would not take an end either.
+                self.take(key);
+                connection.forget(key, ErrorCode::CANCEL);
+            } else {
+                self.answer(connection, key, Answer::of(status), Outgoing::default());
+            }
+        }
+    }
+}
+
+/// Messages below this size are copied into the output.
+const LARGE: usize = 4096;
+
+fn one_request_wanted(found: &str) -> Status {
+    Status::unimplemented(format!("{found} request message for a method that takes exactly one"))
+}
+
+fn unsendable(error: &SendError) -> Status {
+    Status::internal(format!("can not send the response: {error}")).with_source(error.clone())
+}
+
+/// The answer could not be sent as it is: says so, or resets the stream.
+fn give_up(connection: &mut Connection, call: &Call, error: &SendError) {
+    if *error == SendError::Closed {
+        return;
+    }
+    tracing::warn!(method = call.shared.method().path(), %error, "can not send a response");
+    let (status, none) = (unsendable(error), Metadata::new());
+    let end = EndFields::new(Some(&status), &none);
+    let sent = connection.send_trailers(call.key, &end.fields()[..]).or_else(|_| {
+        let mut fields = vec![Field::new(":status", "200"), Field::new("content-type", "application/grpc")];
+        fields.extend(end.fields());
+        connection.send_headers(call.key, &fields[..], true)
+    });
+    if sent.is_err() {
+        connection.forget(call.key, ErrorCode::INTERNAL_ERROR);
+    }
+}
+
+impl ConnectionHandler for ServerConnection {
+    type Operation = Operation;
+
+    fn event(&mut self, connection: &mut Connection, event: Event<'_>, now: Instant) {
+        match event {
+            Event::Headers { stream, kind: HeadersKind::Request, headers, end_stream } => {
+                self.begin(connection, stream, headers, end_stream, now);
+            }
+            Event::Headers { stream, end_stream: true, .. } => self.end_request(connection, stream),
+            Event::Data { stream, data, end_stream } => self.data(connection, stream, data, end_stream),
+            Event::Drained { stream } => {
+                if self.call(stream).is_some_and(|call| call.wants_flush) {
+                    self.flush(connection, stream);
+                }
+            }
+            Event::Reset { stream, reason } => {
+                let status = match reason {
+                    ResetReason::Remote(_) => Status::cancelled("the client has cancelled the call"),
+                    reason => head::status_of_reset(&reason),
+                };
+                self.cancelled(stream, &status);
+                connection.forget(stream, ErrorCode::CANCEL);
+            }
+            _ => {}
+        }
+    }
+
+    fn operation(&mut self, connection: &mut Connection, operation: Operation, now: Instant) {
+        match operation {
+            Operation::Signal(call, signal) => self.signal(connection, &call, signal),
+            Operation::Headers(call) => {
+                let key = call.key;
+                if let Some(mut call) = self.calls.get_mut(key.slot as usize).and_then(|call| call.take_if(|call| call.key == key)) {
+                    let result = self.send_headers(connection, &mut call);
+                    self.calls[key.slot as usize] = Some(call);
+                    if let Err(error) = result {
+                        self.fail(connection, key, unsendable(&error));
+                    }
+                }
+            }
+            Operation::Done(call, answer, out) => {
+                let key = call.key;
+                drop(call);
+                self.answer(connection, key, answer, out);
+            }
+            Operation::ShutDown => connection.shut_down(now),
+            Operation::Close(cut_off) => {
+                cut_off.fetch_add(self.count, Ordering::Relaxed);
+                connection.close(ErrorCode::NO_ERROR, "shutdown");
+            }
+        }
+    }
+
+    fn poll(&mut self, connection: &mut Connection, _: &mut Context<'_>, _: Instant) {
+        self.run(connection);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.next_deadline
+    }
+
+    fn timeout(&mut self, connection: &mut Connection, now: Instant) {
+        self.expire(connection, now);
+    }
+
+    fn closed(&mut self, _: &Connection, reason: &CloseReason) {
+        for slot in &mut self.calls {
+            if let Some(call) = slot.take() {
+                call.shared.cancel(&Status::cancelled(format!("the connection is lost: {reason}")));
+            }
+        }
+        self.count = 0;
+    }
+}
