@@ -54,7 +54,9 @@ impl Piece<'_> {
     /// The message on its own.
     pub fn into_frame(self) -> Frame {
         match self {
-            Self::Whole { payload, is_compressed } => Frame::new(Bytes::copy_from_slice(payload), is_compressed),
+            Self::Whole { payload, is_compressed } => {
+                Frame::new(Bytes::copy_from_slice(payload), is_compressed)
+            }
             Self::Assembled(frame) => frame,
         }
     }

@@ -319,7 +319,8 @@ impl Halves {
         lock(&self.outgoing).is_finished = true;
     }
 
-    pub(crate) fn is_finished(&self) -> bool {
+    /// Whether the user has said that nothing follows.
+    pub fn is_finished(&self) -> bool {
         lock(&self.outgoing).is_finished
     }
 }

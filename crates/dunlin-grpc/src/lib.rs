@@ -22,6 +22,7 @@ mod compression;
 pub mod framing;
 pub mod halves;
 pub mod head;
+pub mod inlet;
 mod metadata;
 mod method;
 pub mod percent;

@@ -103,6 +103,7 @@ impl<M: 'static> Receiver<M> {
     ///
     /// # Cancel safety
     /// No message is lost when the future is dropped.
+    #[expect(clippy::should_implement_trait, reason = "it is no iterator: it is awaited")]
     pub fn next(&mut self) -> impl Future<Output = Result<Option<M>, Status>> + Send + Unpin + '_
     where
         M: Send,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use dunlin_grpc::{CallKind, Encoding, Encodings, Method, head};
 use dunlin_http2::{Config, Field, HeaderBlock};
-use dunlin_transport::accept::ConnectionLimit;
-use dunlin_transport::{BindError, EndpointError, ListenerOptions};
 #[cfg(feature = "tls")]
 use dunlin_transport::ServerTls;
+use dunlin_transport::accept::ConnectionLimit;
+use dunlin_transport::{BindError, EndpointError, ListenerOptions};
 
 use crate::methods::{Methods, Service};
 use crate::placement::{Cost, Placement};
@@ -341,9 +341,13 @@ impl Builder {
         if self.max_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return value("max_timeout", &"0", "more than 0");
         }
-        let contradiction = |first, second, why: String| Err(BuildError::Contradiction { first, second, why });
+        let contradiction =
+            |first, second, why: String| Err(BuildError::Contradiction { first, second, why });
         if self.max_receive > self.max_assembling {
-            let why = format!("a message may have {} bytes, but all together {}", self.max_receive, self.max_assembling);
+            let why = format!(
+                "a message may have {} bytes, but all together {}",
+                self.max_receive, self.max_assembling
+            );
             return contradiction("max_receive_message_size", "max_assembling_bytes", why);
         }
         if !self.encodings.contains(self.send_compressed) {
@@ -400,7 +404,8 @@ fn router(methods: Methods, placements: Vec<(String, Placement)>) -> Result<Rout
     }
     for (method, handler) in methods.entries {
         let path: Box<str> = method.path().into();
-        let placement = placements.iter().rev().find(|(of, _)| **of == *path).map(|(_, placement)| *placement);
+        let placement =
+            placements.iter().rev().find(|(of, _)| **of == *path).map(|(_, placement)| *placement);
         let route = route(method, handler, placement.unwrap_or_default());
         if router.routes.insert(path.clone(), route).is_some() {
             return Err(BuildError::Twice { path: path.into() });

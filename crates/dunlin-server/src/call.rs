@@ -57,7 +57,10 @@ struct State {
 
 impl fmt::Debug for ServerCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerCall").field("method", self.method()).field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("ServerCall")
+            .field("method", self.method())
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,7 +147,8 @@ impl ServerCall {
             return encoding;
         }
         let wanted = state.wanted.unwrap_or(self.settings.send_compressed);
-        let is_accepted = wanted.is_identity() || accepted(&self.headers, &self.settings.encodings).contains(wanted);
+        let is_accepted =
+            wanted.is_identity() || accepted(&self.headers, &self.settings.encodings).contains(wanted);
         *state.encoding.insert(if is_accepted { wanted } else { Encoding::Identity })
     }
 
@@ -204,7 +208,10 @@ pub struct CallHandle(pub(crate) Arc<ServerCall>);
 
 impl fmt::Debug for CallHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallHandle").field("method", self.method()).field("peer", &self.0.peer.peer).finish_non_exhaustive()
+        f.debug_struct("CallHandle")
+            .field("method", self.method())
+            .field("peer", &self.0.peer.peer)
+            .finish_non_exhaustive()
     }
 }
 

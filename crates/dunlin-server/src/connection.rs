@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dunlin_grpc::codec::Payload;
-use dunlin_grpc::framing::{self, Deframer, Frame, Outgoing, PREFIX_LEN, Piece};
-use dunlin_grpc::halves::{End, Reading, Signal};
+use dunlin_grpc::framing::{self, Deframer, Frame, Outgoing, Piece};
+use dunlin_grpc::halves::{Reading, Signal};
 use dunlin_grpc::head::{self, EndFields, Refusal, RequestHead};
+use dunlin_grpc::inlet::Inlet;
 use dunlin_grpc::{Metadata, Status};
 use dunlin_http2::{
     Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, ResetReason, SendError, StreamKey,
@@ -74,11 +75,12 @@ pub(crate) struct ServerConnection {
 struct Call {
     key: StreamKey,
     shared: Arc<ServerCall>,
+    /// Of a stream of requests.
+    inlet: Inlet,
+    /// Of the one request.
     deframer: Deframer,
     /// The one request, until its end has come.
     request: Option<Frame>,
-    /// Its partial message was released though it is not read.
-    is_prepaid: bool,
     has_ended: bool,
     has_headers: bool,
     /// There is something to send once the stream is not congested.
@@ -128,7 +130,7 @@ impl ServerConnection {
         let slot = self.calls.get_mut(key.slot as usize)?;
         let call = slot.take_if(|call| call.key == key)?;
         self.count -= 1;
-        self.assembling -= call.deframer.held();
+        self.assembling -= call.deframer.held() + call.inlet.held();
         Some(call)
     }
 
@@ -169,8 +171,9 @@ impl ServerConnection {
         };
         let kind = route.method.kind();
         let (link, peer, settings) = (self.link.clone(), Arc::clone(&self.peer), Arc::clone(&self.settings));
-        let shared =
-            Arc::new(ServerCall::new(key, link, headers, route, own_method, peer, deadline, reading, settings));
+        let shared = Arc::new(ServerCall::new(
+            key, link, headers, route, own_method, peer, deadline, reading, settings,
+        ));
         // A client that resets must not get more work done than its streams allow.
         connection.hold(key);
         let slot = key.slot as usize;
@@ -181,9 +184,9 @@ impl ServerConnection {
         self.calls[slot] = Some(Call {
             key,
             shared: Arc::clone(&shared),
+            inlet: Inlet::default(),
             deframer: Deframer::default(),
             request: None,
-            is_prepaid: false,
             has_ended: false,
             has_headers: false,
             wants_flush: false,
@@ -241,47 +244,12 @@ impl ServerConnection {
         if call.shared.route.method.kind().has_one_request() {
             return self.one_request(connection, key, data, has_ended);
         }
-        let before = call.deframer.held();
-        let mut rest = data;
-        let mut copy: Option<Bytes> = None;
-        let mut released = 0;
-        let result = loop {
-            let start = rest.len();
-            match call.deframer.next(&mut rest, limit) {
-                Ok(Some(piece)) => {
-                    let mut frame = match piece {
-                        // Several messages of one frame share a copy.
-                        Piece::Whole { payload, is_compressed } if rest.len() >= PREFIX_LEN || copy.is_some() => {
-                            let end = data.len() - rest.len();
-                            let copy = copy.get_or_insert_with(|| Bytes::copy_from_slice(data));
-                            Frame::new(copy.slice(end - payload.len()..end), is_compressed)
-                        }
-                        piece => piece.into_frame(),
-                    };
-                    if std::mem::take(&mut call.is_prepaid) {
-                        frame.credit = start - rest.len();
-                    }
-                    if let Some(unwanted) = call.shared.halves.receive(frame) {
-                        released += unwanted.credit;
-                    }
-                }
-                Ok(None) if call.is_prepaid => {
-                    released += start;
-                    break Ok(());
-                }
-                Ok(None) => break Ok(()),
-                Err(status) => break Err(status),
-            }
-        };
-        let held = call.deframer.held();
-        if !call.is_prepaid && call.deframer.missing() > 0 && call.shared.halves.expect_large() {
-            // The reader waits for this message, which may be larger than the window.
-            call.is_prepaid = true;
-            released += held;
-        }
+        let before = call.inlet.held();
+        let fed = call.inlet.feed(data, &call.shared.halves, limit);
+        let held = call.inlet.held();
         self.assembling = self.assembling - before + held;
-        connection.release(key, released);
-        let result = if held > before + budget { Err(self.over_budget()) } else { result };
+        connection.release(key, fed.released);
+        let result = if held > before + budget { Err(self.over_budget()) } else { fed.result };
         if let Err(status) = result {
             return self.fail(connection, key, status);
         }
@@ -336,13 +304,11 @@ impl ServerConnection {
         if std::mem::replace(&mut call.has_ended, true) {
             return;
         }
-        let is_whole = call.deframer.is_at_boundary();
         if !call.shared.route.method.kind().has_one_request() {
-            let result = if is_whole { Ok(()) } else { Err(framing::truncated()) };
-            return call.shared.halves.end(End { result, trailers: Metadata::new() });
+            return call.inlet.end(&call.shared.halves);
         }
         match call.request.take() {
-            _ if !is_whole => self.fail(connection, key, framing::truncated()),
+            _ if !call.deframer.is_at_boundary() => self.fail(connection, key, framing::truncated()),
             None => self.fail(connection, key, one_request_wanted("no")),
             Some(frame) => {
                 let request =
@@ -393,9 +359,8 @@ impl ServerConnection {
             // What it waits for will wake the task that it moves to, not this one.
             let mut cx = Context::from_waker(Waker::noop());
             let poll = {
-                let once = std::future::poll_fn(|cx| {
-                    Poll::Ready(poll_caught(&mut running, &shared, cx, &mut out))
-                });
+                let once =
+                    std::future::poll_fn(|cx| Poll::Ready(poll_caught(&mut running, &shared, cx, &mut out)));
                 // The budget of this task is for its own I/O.
                 match pin!(tokio::task::unconstrained(once)).poll(&mut cx) {
                     Poll::Ready(poll) => poll,
@@ -504,7 +469,8 @@ impl ServerConnection {
 
     /// Sends what the method has queued, unless the stream has enough.
     fn flush(&mut self, connection: &mut Connection, key: StreamKey) {
-        let Some(mut call) = self.calls.get_mut(key.slot as usize).and_then(|call| call.take_if(|call| call.key == key))
+        let Some(mut call) =
+            self.calls.get_mut(key.slot as usize).and_then(|call| call.take_if(|call| call.key == key))
         else {
             return;
         };
@@ -536,14 +502,9 @@ impl ServerConnection {
             Signal::Flush => self.flush(connection, key),
             Signal::Consumed(bytes) => {
                 connection.release(key, bytes);
-                if let Some(call) = self.call(key)
-                    && !call.is_prepaid
-                    && call.deframer.missing() > 0
-                    && call.shared.halves.expect_large()
-                {
-                    call.is_prepaid = true;
-                    let held = call.deframer.held();
-                    connection.release(key, held);
+                if let Some(call) = self.call(key) {
+                    let released = call.inlet.prepay(&call.shared.halves);
+                    connection.release(key, released);
                 }
             }
             Signal::ReceiverDropped(bytes) => connection.release(key, bytes),
@@ -615,10 +576,8 @@ impl ConnectionHandler for ServerConnection {
             }
             Event::Headers { stream, end_stream: true, .. } => self.end_request(connection, stream),
             Event::Data { stream, data, end_stream } => self.data(connection, stream, data, end_stream),
-            Event::Drained { stream } => {
-                if self.call(stream).is_some_and(|call| call.wants_flush) {
-                    self.flush(connection, stream);
-                }
+            Event::Drained { stream } if self.call(stream).is_some_and(|call| call.wants_flush) => {
+                self.flush(connection, stream);
             }
             Event::Reset { stream, reason } => {
                 let status = match reason {
@@ -637,7 +596,11 @@ impl ConnectionHandler for ServerConnection {
             Operation::Signal(call, signal) => self.signal(connection, &call, signal),
             Operation::Headers(call) => {
                 let key = call.key;
-                if let Some(mut call) = self.calls.get_mut(key.slot as usize).and_then(|call| call.take_if(|call| call.key == key)) {
+                if let Some(mut call) = self
+                    .calls
+                    .get_mut(key.slot as usize)
+                    .and_then(|call| call.take_if(|call| call.key == key))
+                {
                     let result = self.send_headers(connection, &mut call);
                     self.calls[key.slot as usize] = Some(call);
                     if let Err(error) = result {

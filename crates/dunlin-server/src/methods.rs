@@ -64,8 +64,11 @@ fn sender<R: 'static>(call: &Arc<ServerCall>, codec: &CodecRef<R>) -> Sender<R> 
 
 impl Methods {
     /// A method with one request and one response.
-    pub fn unary<Q, R, F>(&mut self, method: Method, handler: impl Fn(ServerContext, Q) -> F + Send + Sync + 'static)
-    where
+    pub fn unary<Q, R, F>(
+        &mut self,
+        method: Method,
+        handler: impl Fn(ServerContext, Q) -> F + Send + Sync + 'static,
+    ) where
         Q: Message,
         R: Message,
         F: Future<Output = (ServerContext, Result<R, Status>)> + Send + 'static,

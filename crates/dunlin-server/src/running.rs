@@ -62,7 +62,8 @@ impl Answer {
 /// What serves a method.
 pub(crate) trait Handler: Send + Sync {
     /// Begins a call; with the request, if the method has exactly one.
-    fn start(&self, call: &Arc<ServerCall>, request: Option<Request<'_>>) -> Result<Box<dyn Running>, Status>;
+    fn start(&self, call: &Arc<ServerCall>, request: Option<Request<'_>>)
+    -> Result<Box<dyn Running>, Status>;
 }
 
 /// A method that has begun.
@@ -82,6 +83,7 @@ pub(crate) struct Entry<B, F, R: 'static> {
 
 /// Memory of calls that are over.
 struct Pool<F, R: 'static> {
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
     free: Mutex<Vec<Box<Run<F, R>>>>,
     response: Option<CodecRef<R>>,
 }
@@ -109,12 +111,15 @@ where
     F: Future<Output = (ServerContext, Result<R, Status>)> + Send + 'static,
     R: Send + 'static,
 {
-    fn start(&self, call: &Arc<ServerCall>, request: Option<Request<'_>>) -> Result<Box<dyn Running>, Status> {
+    fn start(
+        &self,
+        call: &Arc<ServerCall>,
+        request: Option<Request<'_>>,
+    ) -> Result<Box<dyn Running>, Status> {
         let future = (self.begin)(call, request)?;
         let free = self.pool.free.lock().ok().and_then(|mut free| free.pop());
-        let mut run = free.unwrap_or_else(|| {
-            Box::new(Run { future: Box::pin(None), pool: Arc::clone(&self.pool) })
-        });
+        let mut run =
+            free.unwrap_or_else(|| Box::new(Run { future: Box::pin(None), pool: Arc::clone(&self.pool) }));
         run.future.set(Some(future));
         Ok(run)
     }

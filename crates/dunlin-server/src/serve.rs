@@ -57,8 +57,7 @@ impl Server {
         let mut builder = Acceptor::builder().connection_limit(self.settings.connections.clone());
         builder = builder.max_handshakes(usize::MAX);
         let acceptor = builder.build(listener);
-        let bound =
-            BoundServer { server: self.clone(), acceptors: vec![acceptor], shared: Arc::default() };
+        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], shared: Arc::default() };
         let shutdown = bound.shutdown_handle();
         tokio::spawn(bound.serve());
         InProcess { connector, shutdown }
