@@ -212,7 +212,8 @@ impl Builder {
             }
         }
         let options = self.options.after(published.options(&inputs)?);
-        let compilation = Compiler::new(includes.clone()).compile(inputs).map_err(Error::Schema)?;
+        let compilation =
+            Compiler::new(includes.clone()).source_info(true).compile(inputs).map_err(Error::Schema)?;
         let mut generated = Vec::new();
         for id in compilation.select(true) {
             let path = compilation.file(id).path();
@@ -304,3 +305,20 @@ const LANGUAGE_FEATURES: &[&str] = &[
     "json_options.proto",
     "json_enumvalue_options.proto",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_of_the_schema_become_documentation() {
+        let folder = tempfile::tempdir().unwrap();
+        let schema = folder.path().join("shop.proto");
+        let text = "syntax = \"proto3\";\npackage shop;\n\n// What was bought.\nmessage Order {\n  // Its number.\n  int32 id = 1;\n}\n";
+        std::fs::write(&schema, text).unwrap();
+        Builder::new().include(folder.path()).file(schema).out_dir(folder.path()).compile().unwrap();
+        let generated = std::fs::read_to_string(folder.path().join("shop.rs")).unwrap();
+        assert!(generated.contains("/// What was bought.\n#[derive"), "{generated}");
+        assert!(generated.contains("    /// Its number.\n    pub id: i32,"), "{generated}");
+    }
+}
