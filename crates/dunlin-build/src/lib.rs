@@ -297,6 +297,38 @@ pub fn well_known(folder: impl AsRef<Path>) -> Result<(), Error> {
         .compile()
 }
 
+/// Generates the messages of `dunlin-proto`, whose folder is `package`, as it has them.
+#[doc(hidden)]
+pub fn product_messages(package: impl AsRef<Path>, folder: impl AsRef<Path>) -> Result<(), Error> {
+    let schemas = package.as_ref().join("proto");
+    let mut files = Vec::new();
+    schema_files(&schemas, &mut files)?;
+    Builder::new()
+        .include(schemas)
+        .files(files)
+        .out_dir(folder)
+        .options(|options| options.runtime("::dunlin_protobuf").no_std(true).embed_descriptors(true))
+        .compile()
+}
+
+/// Adds the schema files below `folder`, in the order of their paths.
+fn schema_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let io = |source| Error::Io { path: folder.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        paths.push(entry.map_err(io)?.path());
+    }
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            schema_files(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
 /// Well-known files that only tell generators of other languages something.
 const LANGUAGE_FEATURES: &[&str] = &[
     "_features.proto",
