@@ -212,7 +212,8 @@ impl Builder {
             }
         }
         let options = self.options.after(published.options(&inputs)?);
-        let compilation = Compiler::new(includes.clone()).compile(inputs).map_err(Error::Schema)?;
+        let compilation =
+            Compiler::new(includes.clone()).source_info(true).compile(inputs).map_err(Error::Schema)?;
         let mut generated = Vec::new();
         for id in compilation.select(true) {
             let path = compilation.file(id).path();
@@ -296,6 +297,38 @@ pub fn well_known(folder: impl AsRef<Path>) -> Result<(), Error> {
         .compile()
 }
 
+/// Generates the messages of `dunlin-proto`, whose folder is `package`, as it has them.
+#[doc(hidden)]
+pub fn product_messages(package: impl AsRef<Path>, folder: impl AsRef<Path>) -> Result<(), Error> {
+    let schemas = package.as_ref().join("proto");
+    let mut files = Vec::new();
+    schema_files(&schemas, &mut files)?;
+    Builder::new()
+        .include(schemas)
+        .files(files)
+        .out_dir(folder)
+        .options(|options| options.runtime("::dunlin_protobuf").no_std(true).embed_descriptors(true))
+        .compile()
+}
+
+/// Adds the schema files below `folder`, in the order of their paths.
+fn schema_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let io = |source| Error::Io { path: folder.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        paths.push(entry.map_err(io)?.path());
+    }
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            schema_files(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
 /// Well-known files that only tell generators of other languages something.
 const LANGUAGE_FEATURES: &[&str] = &[
     "_features.proto",
@@ -304,3 +337,20 @@ const LANGUAGE_FEATURES: &[&str] = &[
     "json_options.proto",
     "json_enumvalue_options.proto",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_of_the_schema_become_documentation() {
+        let folder = tempfile::tempdir().unwrap();
+        let schema = folder.path().join("shop.proto");
+        let text = "syntax = \"proto3\";\npackage shop;\n\n// What was bought.\nmessage Order {\n  // Its number.\n  int32 id = 1;\n}\n";
+        std::fs::write(&schema, text).unwrap();
+        Builder::new().include(folder.path()).file(schema).out_dir(folder.path()).compile().unwrap();
+        let generated = std::fs::read_to_string(folder.path().join("shop.rs")).unwrap();
+        assert!(generated.contains("/// What was bought.\n#[derive"), "{generated}");
+        assert!(generated.contains("    /// Its number.\n    pub id: i32,"), "{generated}");
+    }
+}

@@ -225,7 +225,7 @@ fn extension_constants(
         let name = model.constant_name(names::constant(view.name()), module, taken);
         let extended = model.message_path(of.id(), Flavor::Owned, module);
         code.gap();
-        let lines = comments::lines(view.file().location(&view.path()));
+        let lines = comments::lines(model.comments_at(view.file().id(), &view.path()));
         code.doc(lines.iter().map(String::as_str));
         code.block(
             format!("pub const {name}: {runtime}::Extension<{extended}, {value}> = {{"),

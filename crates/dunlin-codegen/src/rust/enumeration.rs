@@ -46,9 +46,9 @@ pub(super) fn value_name(model: &Model<'_>, field: &FieldView<'_>, number: i32) 
 pub(super) fn enumeration(model: &Model<'_>, e: &EnumView<'_>, code: &mut Code) {
     let place = model.enum_place(e.id());
     let name = &place.name;
-    let file = e.file();
+    let file = e.file().id();
     code.gap();
-    let lines = comments::lines(file.location(&e.path()));
+    let lines = comments::lines(model.comments_at(file, &e.path()));
     code.doc(lines.iter().map(String::as_str));
     for attribute in model.options.texts(&["type_attribute", "enum_attribute"], &e.full_name()) {
         code.line(attribute);
@@ -67,7 +67,7 @@ pub(super) fn enumeration(model: &Model<'_>, e: &EnumView<'_>, code: &mut Code) 
         for ((index, value), constant) in e.values().enumerate().zip(&names) {
             let mut path = e.path();
             path.extend([2, index as i32]);
-            let lines = comments::lines(file.location(&path));
+            let lines = comments::lines(model.comments_at(file, &path));
             code.doc(lines.iter().map(String::as_str));
             let options = value.proto().and_then(|p| p.options.as_deref());
             if options.and_then(|o| o.deprecated) == Some(true) {

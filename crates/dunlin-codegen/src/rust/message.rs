@@ -52,7 +52,7 @@ fn structure(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code: &mu
     if flavor == Flavor::View {
         code.doc([format!("A [`{}`] that borrows from its encoded bytes.", place.name).as_str()]);
     } else {
-        let lines = comments::lines(message.view.file().location(&message.view.path()));
+        let lines = comments::lines(model.comments_at(message.view.file().id(), &message.view.path()));
         code.doc(lines.iter().map(String::as_str));
         for attribute in model.options.texts(&["type_attribute", "message_attribute"], &full_name) {
             code.line(attribute);
@@ -68,7 +68,8 @@ fn structure(model: &Model<'_>, message: &Message<'_>, flavor: Flavor, code: &mu
             match member {
                 Member::Field(field) => {
                     if flavor == Flavor::Owned {
-                        let lines = comments::lines(message.view.file().location(&field.view.path()));
+                        let lines =
+                            comments::lines(model.comments_at(message.view.file().id(), &field.view.path()));
                         code.doc(lines.iter().map(String::as_str));
                         for attribute in model.options.texts(&["field_attribute"], &field.view.full_name()) {
                             code.line(attribute);
@@ -144,7 +145,8 @@ pub(super) fn oneofs(model: &Model<'_>, message: &Message<'_>, code: &mut Code) 
             code.block(format!("pub enum {name}{life} {{"), "}", |code| {
                 for field in message.fields.iter().filter(|f| f.shape == Shape::Oneof(index as u16)) {
                     if flavor == Flavor::Owned {
-                        let lines = comments::lines(message.view.file().location(&field.view.path()));
+                        let lines =
+                            comments::lines(model.comments_at(message.view.file().id(), &field.view.path()));
                         code.doc(lines.iter().map(String::as_str));
                         let path = field.view.full_name();
                         model

@@ -6,8 +6,11 @@ mod paths;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use dunlin_protobuf::descriptor::Location;
 use dunlin_protobuf::dynamic::DynamicPool;
-use dunlin_protobuf::pool::{EnumId, EnumView, FieldKind, FieldView, FileView, MessageId, MessageView};
+use dunlin_protobuf::pool::{
+    EnumId, EnumView, FieldKind, FieldView, FileId, FileView, MessageId, MessageView,
+};
 use dunlin_protobuf::table::{Kind, Shape, TableRef};
 
 use super::names::{field, module, type_name, unique};
@@ -122,6 +125,9 @@ pub(super) struct Model<'p> {
     taken: HashMap<Vec<String>, Vec<String>>,
     /// Names of modules that are taken, by module.
     taken_modules: HashMap<Vec<String>, Vec<String>>,
+    /// What has comments, by path: there are as many locations as there is to generate, and each
+    /// search through all of them would make the whole quadratic.
+    commented: HashMap<FileId, HashMap<&'p [i32], &'p Location>>,
 }
 
 impl<'p> Model<'p> {
@@ -137,6 +143,7 @@ impl<'p> Model<'p> {
             oneofs: HashMap::new(),
             taken: HashMap::new(),
             taken_modules: HashMap::new(),
+            commented: pool.descriptors().files().map(|file| (file.id(), commented(&file))).collect(),
         };
         let files = || pool.descriptors().files();
         // Packages first, then messages: what another file declares changes no package's module.
@@ -376,6 +383,11 @@ impl<'p> Model<'p> {
         well_known::wrapped(&full_name)
     }
 
+    /// Where the comments are of what is at `path` of a file; `None` if it has none.
+    pub(super) fn comments_at(&self, file: FileId, path: &[i32]) -> Option<&'p Location> {
+        self.commented.get(&file)?.get(path).copied()
+    }
+
     /// The module of what is declared inside a message.
     pub(super) fn inner_module(&self, view: MessageView<'p>) -> &[String] {
         &self.inner[&view.id()]
@@ -389,6 +401,18 @@ impl<'p> Model<'p> {
             _ => format!("{inner}::{}", oneof.name),
         }
     }
+}
+
+/// The locations of a file that have comments, by path; the first where several have the same.
+fn commented<'p>(file: &FileView<'p>) -> HashMap<&'p [i32], &'p Location> {
+    let info = file.proto().and_then(|proto| proto.source_code_info.as_deref());
+    let mut found = HashMap::new();
+    for location in info.iter().flat_map(|info| &info.location) {
+        if location.leading_comments.is_some() || location.trailing_comments.is_some() {
+            found.entry(location.path.as_slice()).or_insert(location);
+        }
+    }
+    found
 }
 
 /// Key and value of a map field.

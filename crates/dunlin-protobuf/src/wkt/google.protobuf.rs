@@ -260,6 +260,7 @@ const _: () = {
     }
 };
 
+/// Dialect a file was written in.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Syntax(pub i32);
 
@@ -280,6 +281,7 @@ const _: () = {
     enumeration!(Syntax, TABLE, open);
 };
 
+/// Definition of one message type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Type {
     pub name: crate::alloc::string::String,
@@ -454,6 +456,7 @@ const _: () = {
     }
 };
 
+/// Definition of one field in a message type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Field {
     pub kind: field::Kind,
@@ -729,6 +732,7 @@ pub mod field {
     };
 }
 
+/// Definition of one enum type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Enum {
     pub name: crate::alloc::string::String,
@@ -895,6 +899,7 @@ const _: () = {
     }
 };
 
+/// Definition of one member of an enum.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValue {
     pub name: crate::alloc::string::String,
@@ -1037,6 +1042,7 @@ const _: () = {
     }
 };
 
+/// Name and packed value of one option.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Option {
     pub name: crate::alloc::string::String,
@@ -1171,6 +1177,7 @@ const _: () = {
     }
 };
 
+/// One service, with its methods in declaration order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Api {
     pub name: crate::alloc::string::String,
@@ -1353,6 +1360,7 @@ const _: () = {
     }
 };
 
+/// One RPC; request and response types are given as type URLs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Method {
     pub name: crate::alloc::string::String,
@@ -1537,6 +1545,7 @@ const _: () = {
     }
 };
 
+/// Another interface whose methods are taken over, with an optional HTTP path prefix.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mixin {
     pub name: crate::alloc::string::String,
@@ -1671,6 +1680,7 @@ const _: () = {
     }
 };
 
+/// All editions, plus markers for the older syntaxes, for open bounds and for tests.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Edition(i32);
 
@@ -1713,6 +1723,7 @@ const _: () = {
     enumeration!(Edition, TABLE, closed);
 };
 
+/// Whether a message or enum may be used from other files.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SymbolVisibility(i32);
 
@@ -1733,6 +1744,7 @@ const _: () = {
     enumeration!(SymbolVisibility, TABLE, closed);
 };
 
+/// A list of files, as written by `--descriptor_set_out`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileDescriptorSet {
     pub file: crate::alloc::vec::Vec<FileDescriptorProto>,
@@ -1861,6 +1873,7 @@ const _: () = {
     }
 };
 
+/// One .proto file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileDescriptorProto {
     pub name: ::core::option::Option<crate::alloc::string::String>,
@@ -2114,6 +2127,7 @@ const _: () = {
     }
 };
 
+/// One message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescriptorProto {
     pub name: ::core::option::Option<crate::alloc::string::String>,
@@ -2335,6 +2349,7 @@ const _: () = {
 
 /// What is declared inside [`DescriptorProto`].
 pub mod descriptor_proto {
+    /// Half-open: `end` is the first number past the range.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct ExtensionRange {
         pub start: Option<i32>,
@@ -2490,6 +2505,7 @@ pub mod descriptor_proto {
         }
     };
 
+    /// Half-open, like ExtensionRange.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct ReservedRange {
         pub start: Option<i32>,
@@ -2588,6 +2604,7 @@ pub mod descriptor_proto {
     };
 }
 
+/// Options of one `extensions` statement.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExtensionRangeOptions {
     pub uninterpreted_option: crate::alloc::vec::Vec<UninterpretedOption>,
@@ -2953,6 +2970,7 @@ pub mod extension_range_options {
     };
 }
 
+/// One field or extension.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FieldDescriptorProto {
     pub name: ::core::option::Option<crate::alloc::string::String>,
@@ -3297,6 +3315,7 @@ pub mod field_descriptor_proto {
     };
 }
 
+/// One oneof, whether declared or synthesised for proto3 `optional`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneofDescriptorProto {
     pub name: ::core::option::Option<crate::alloc::string::String>,
@@ -3439,6 +3458,7 @@ const _: () = {
     }
 };
 
+/// One enum.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumDescriptorProto {
     pub name: ::core::option::Option<crate::alloc::string::String>,
@@ -3620,6 +3640,7 @@ const _: () = {
 
 /// What is declared inside [`EnumDescriptorProto`].
 pub mod enum_descriptor_proto {
+    /// Closed at both ends, unlike the ranges of a message.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct EnumReservedRange {
         pub start: Option<i32>,
@@ -3718,6 +3739,7 @@ pub mod enum_descriptor_proto {
     };
 }
 
+/// One enum value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValueDescriptorProto {
     pub name: ::core::option::Option<crate::alloc::string::String>,
@@ -3873,6 +3895,7 @@ const _: () = {
     }
 };
 
+/// One service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceDescriptorProto {
     pub name: ::core::option::Option<crate::alloc::string::String>,
@@ -4024,6 +4047,7 @@ const _: () = {
     }
 };
 
+/// One RPC method.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MethodDescriptorProto {
     pub name: ::core::option::Option<crate::alloc::string::String>,
@@ -4218,6 +4242,7 @@ const _: () = {
     }
 };
 
+/// Options of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileOptions {
     pub java_package: ::core::option::Option<crate::alloc::string::String>,
@@ -4634,6 +4659,7 @@ pub mod file_options {
     };
 }
 
+/// Options of a message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageOptions {
     pub message_set_wire_format: ::core::option::Option<bool>,
@@ -4838,6 +4864,7 @@ const _: () = {
     }
 };
 
+/// Options of a field or extension.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FieldOptions {
     pub ctype: ::core::option::Option<field_options::CType>,
@@ -5546,6 +5573,7 @@ pub mod field_options {
     };
 }
 
+/// Options of a oneof.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneofOptions {
     pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
@@ -5682,6 +5710,7 @@ const _: () = {
     }
 };
 
+/// Options of an enum.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumOptions {
     pub allow_alias: ::core::option::Option<bool>,
@@ -5860,6 +5889,7 @@ const _: () = {
     }
 };
 
+/// Options of an enum value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnumValueOptions {
     pub deprecated: ::core::option::Option<bool>,
@@ -6032,6 +6062,7 @@ const _: () = {
     }
 };
 
+/// Options of a service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceOptions {
     pub features: ::core::option::Option<crate::alloc::boxed::Box<FeatureSet>>,
@@ -6183,6 +6214,7 @@ const _: () = {
     }
 };
 
+/// Options of an RPC method.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MethodOptions {
     pub deprecated: ::core::option::Option<bool>,
@@ -6370,6 +6402,7 @@ pub mod method_options {
     };
 }
 
+/// An option as the parser found it, before its name is resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UninterpretedOption {
     pub name: crate::alloc::vec::Vec<uninterpreted_option::NamePart>,
@@ -6579,6 +6612,7 @@ const _: () = {
 
 /// What is declared inside [`UninterpretedOption`].
 pub mod uninterpreted_option {
+    /// One dotted part of the name; `is_extension` marks a part in parentheses.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct NamePart {
         pub name_part: Option<crate::alloc::string::String>,
@@ -6727,6 +6761,7 @@ pub mod uninterpreted_option {
     };
 }
 
+/// Edition features; the language-specific ones are extensions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureSet {
     pub field_presence: ::core::option::Option<feature_set::FieldPresence>,
@@ -7234,6 +7269,7 @@ pub mod feature_set {
     }
 }
 
+/// Feature values of each edition, compiled from the `edition_defaults` options.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureSetDefaults {
     pub defaults: crate::alloc::vec::Vec<feature_set_defaults::FeatureSetEditionDefault>,
@@ -7437,6 +7473,7 @@ pub mod feature_set_defaults {
     };
 }
 
+/// Positions and comments of the declarations in a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceCodeInfo {
     pub location: crate::alloc::vec::Vec<source_code_info::Location>,
@@ -7737,6 +7774,7 @@ pub mod source_code_info {
     };
 }
 
+/// Links from spans of generated code back to declarations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GeneratedCodeInfo {
     pub annotation: crate::alloc::vec::Vec<generated_code_info::Annotation>,
@@ -8351,6 +8389,7 @@ const _: () = {
     }
 };
 
+/// JSON null, as an enum with a single member.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NullValue(pub i32);
 
@@ -8367,6 +8406,7 @@ const _: () = {
     enumeration!(NullValue, TABLE, open);
 };
 
+/// A JSON object, keyed by member name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Struct {
     pub fields: crate::BTreeMap<crate::alloc::string::String, self::Value>,
@@ -8500,6 +8540,7 @@ const _: () = {
     }
 };
 
+/// Any JSON value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Value {
     pub kind: ::core::option::Option<value::Kind>,
@@ -8700,6 +8741,7 @@ pub mod value {
     }
 }
 
+/// The elements of a JSON array, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListValue {
     pub values: crate::alloc::vec::Vec<self::Value>,
