@@ -2,18 +2,23 @@
 
 mod layout;
 mod paths;
+mod services;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use dunlin_protobuf::dynamic::DynamicPool;
-use dunlin_protobuf::pool::{EnumId, EnumView, FieldKind, FieldView, FileView, MessageId, MessageView};
+use dunlin_protobuf::pool::{
+    EnumId, EnumView, FieldKind, FieldView, FileId, FileView, MessageId, MessageView,
+};
 use dunlin_protobuf::table::{Kind, Shape, TableRef};
 
 use super::names::{field, module, type_name, unique};
 use super::options::{Outside, Rules, schema};
 use super::well_known;
 use layout::{borrowing, boxes, sorted};
+use services::ServiceNames;
+pub(super) use services::{CallKind, Rpc, Service, services};
 
 /// Who owns strings, bytes and messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +123,8 @@ pub(super) struct Model<'p> {
     inner: HashMap<MessageId, Vec<String>>,
     /// The enums of a message's oneofs, and those of its view.
     oneofs: HashMap<MessageId, Vec<(String, Option<String>)>>,
+    /// What the services of a file are called, in the order of declaration.
+    services: HashMap<FileId, Vec<ServiceNames>>,
     /// Type names that are taken, by module.
     taken: HashMap<Vec<String>, Vec<String>>,
     /// Names of modules that are taken, by module.
@@ -135,6 +142,7 @@ impl<'p> Model<'p> {
             packages: HashMap::new(),
             inner: HashMap::new(),
             oneofs: HashMap::new(),
+            services: HashMap::new(),
             taken: HashMap::new(),
             taken_modules: HashMap::new(),
         };
@@ -144,7 +152,7 @@ impl<'p> Model<'p> {
         for package in &packages {
             model.claim_package(package);
         }
-        // Types first, then views, then oneofs: a type is called what the schema calls it.
+        // Types first, then views, then oneofs and services: a type is called what the schema calls it.
         for file in files() {
             for message in file.messages().filter(|m| !m.is_map_entry()) {
                 let modules = model.scope(&file, message.parent());
@@ -167,6 +175,7 @@ impl<'p> Model<'p> {
         for message in files().flat_map(|file| file.messages()).filter(|m| !m.is_map_entry()) {
             model.name_oneofs(message, &borrowing);
         }
+        model.name_services();
         model.move_outside();
         model
     }
