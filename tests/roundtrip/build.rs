@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dunlin_build::Builder;
+use dunlin_build::{Builder, Options};
 
 const CONFORMANCE: &[&str] = &[
     "google/protobuf/test_messages_proto2.proto",
@@ -49,7 +49,9 @@ fn compile(includes: &[PathBuf], files: &[&str], out: &Path) {
     }
     let root = |file: &&str| includes.iter().map(|root| root.join(file)).find(|path| path.exists());
     let paths: Vec<_> = files.iter().map(|file| root(file).unwrap_or_else(|| (*file).into())).collect();
-    let result = builder.files(paths).options(|options| options.runtime("::dunlin_protobuf")).compile();
+    // Nothing here is about services.
+    let options = |options: Options| options.runtime("::dunlin_protobuf").client(false).server(false);
+    let result = builder.files(paths).options(options).compile();
     if let Err(error) = result {
         panic!("{error}");
     }

@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Builder::new()
         .include(&include)
         .files(&files)
-        .options(|options| options.runtime("::dunlin_protobuf"))
+        // The crates of the result depend on the runtime of messages alone.
+        .options(|options| options.runtime("::dunlin_protobuf").client(false).server(false))
         .descriptor_set("all.binpb")
         .out_dir(&generated)
         .compile()?;

@@ -8,6 +8,7 @@ const ORDER: &str = r#"syntax = "proto3";
 package shop.v1;
 import "money.proto";
 message Order { optional int32 id = 1; Money price = 2; }
+service Till { rpc Pay(Order) returns (Money); }
 "#;
 const MONEY: &str = "syntax = \"proto3\"; package shop.v1; message Money { int64 units = 1; }";
 const TEMPLATE: &str = "version: v2\nclean: true\nplugins:\n  - local: protoc-gen-dunlin\n    out: gen\n\
@@ -72,6 +73,14 @@ fn the_plugin_gives_what_the_built_in_generator_gives() {
     for file in ["mod.rs", "shop.v1.rs"] {
         assert_eq!(folder.read_text(&format!("own/{file}")), folder.read_text(&format!("plugin/{file}")));
     }
+    let has_services = |has_server: bool| {
+        let code = folder.read_text("own/shop.v1.rs");
+        assert!(code.contains("pub struct TillClient {"), "{code}");
+        assert_eq!(code.contains("pub trait Till:"), has_server, "{code}");
+    };
+    has_services(true);
+    protoc(&["--dunlin_out=own", "--dunlin_opt=server=false"]).succeeds();
+    has_services(false);
     let bad = protoc(&["--dunlin_out=own", "--dunlin_opt=nope=1"]);
     assert!(bad.code == 1 && bad.stderr.contains("unknown option `nope`"), "{}", bad.stderr);
 }

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 /// Lines of source.
 #[derive(Debug, Default)]
-pub struct Code {
+pub(super) struct Code {
     text: String,
     depth: usize,
 }
 
 impl Code {
     /// A line at the current indentation; several, if `line` has line breaks.
-    pub fn line(&mut self, line: impl AsRef<str>) {
+    pub(super) fn line(&mut self, line: impl AsRef<str>) {
         for line in line.as_ref().split('\n') {
             if line.is_empty() {
                 self.text.push('\n');
@@ -22,7 +22,12 @@ impl Code {
     }
 
     /// A line that opens a block, the block, and the line that closes it.
-    pub fn block(&mut self, open: impl AsRef<str>, close: impl AsRef<str>, body: impl FnOnce(&mut Self)) {
+    pub(super) fn block(
+        &mut self,
+        open: impl AsRef<str>,
+        close: impl AsRef<str>,
+        body: impl FnOnce(&mut Self),
+    ) {
         self.line(open);
         self.depth += 1;
         body(self);
@@ -31,21 +36,21 @@ impl Code {
     }
 
     /// An empty line, unless something has just been opened.
-    pub fn gap(&mut self) {
+    pub(super) fn gap(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("{\n") && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
     }
 
     /// A doc comment of these lines.
-    pub fn doc<'l>(&mut self, lines: impl IntoIterator<Item = &'l str>) {
+    pub(super) fn doc<'l>(&mut self, lines: impl IntoIterator<Item = &'l str>) {
         for line in lines {
             self.line(if line.is_empty() { "///".to_owned() } else { format!("/// {line}") });
         }
     }
 
     /// The text.
-    pub fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         self.text
     }
 }

@@ -2,6 +2,7 @@
 
 mod layout;
 mod paths;
+mod services;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use super::names::{field, module, type_name, unique};
 use super::options::{Outside, Rules, schema};
 use super::well_known;
 use layout::{borrowing, boxes, sorted};
+use services::ServiceNames;
+pub(super) use services::{CallKind, Rpc, Service, services};
 
 /// Who owns strings, bytes and messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +124,8 @@ pub(super) struct Model<'p> {
     inner: HashMap<MessageId, Vec<String>>,
     /// The enums of a message's oneofs, and those of its view.
     oneofs: HashMap<MessageId, Vec<(String, Option<String>)>>,
+    /// What the services of a file are called, in the order of declaration.
+    services: HashMap<FileId, Vec<ServiceNames>>,
     /// Type names that are taken, by module.
     taken: HashMap<Vec<String>, Vec<String>>,
     /// Names of modules that are taken, by module.
@@ -141,6 +146,7 @@ impl<'p> Model<'p> {
             packages: HashMap::new(),
             inner: HashMap::new(),
             oneofs: HashMap::new(),
+            services: HashMap::new(),
             taken: HashMap::new(),
             taken_modules: HashMap::new(),
             commented: pool.descriptors().files().map(|file| (file.id(), commented(&file))).collect(),
@@ -151,7 +157,7 @@ impl<'p> Model<'p> {
         for package in &packages {
             model.claim_package(package);
         }
-        // Types first, then views, then oneofs: a type is called what the schema calls it.
+        // Types first, then views, then oneofs and services: a type is called what the schema calls it.
         for file in files() {
             for message in file.messages().filter(|m| !m.is_map_entry()) {
                 let modules = model.scope(&file, message.parent());
@@ -174,6 +180,7 @@ impl<'p> Model<'p> {
         for message in files().flat_map(|file| file.messages()).filter(|m| !m.is_map_entry()) {
             model.name_oneofs(message, &borrowing);
         }
+        model.name_services();
         model.move_outside();
         model
     }

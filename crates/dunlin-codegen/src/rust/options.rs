@@ -4,12 +4,8 @@ mod rules;
 pub(super) mod schema;
 mod table;
 
-use std::fmt;
-
 pub(crate) use rules::{Outside, Rules};
 pub use table::{Form, OPTIONS, OptionInfo};
-
-use super::ServiceGenerator;
 
 /// What to generate, and how.
 ///
@@ -31,17 +27,10 @@ use super::ServiceGenerator;
 /// # assert_eq!(format!("{options:?}"), format!("{same:?}"));
 /// # Ok::<(), dunlin_codegen::rust::OptionError>(())
 /// ```
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Options {
     pub(crate) rules: Rules,
-    pub(crate) services: Option<Box<dyn ServiceGenerator>>,
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("rules", &self.rules).finish_non_exhaustive()
-    }
 }
 
 /// An option that cannot be set.
@@ -66,7 +55,7 @@ pub enum OptionError {
 /// Where an option is on or off: everywhere (`true`, `false`), below a path, or below a path to a
 /// value.
 ///
-/// Paths are full names with a leading dot, of packages, types, fields and oneofs, and mean
+/// Paths are full names with a leading dot, of packages, types, fields, oneofs and services, and mean
 /// everything inside too.
 ///
 /// ```
@@ -151,6 +140,15 @@ impl Options {
     /// See [`Options::runtime`].
     pub fn runtime_path(&self) -> &str {
         self.rules.runtime()
+    }
+
+    /// The path of the RPC runtime, below which services find `grpc`, `server` and `client`.
+    ///
+    /// By default it is what stands before `::protobuf` in [`Options::runtime`]. Where that ends in
+    /// something else, and for crates that are `no_std`, services are left out unless this is set: they
+    /// need the standard library.
+    pub fn rpc_runtime(self, path: impl Into<String>) -> Self {
+        self.text("rpc_runtime", ".", path)
     }
 
     /// Whether the well-known types are those of the runtime (the default) or generated too.
@@ -247,6 +245,20 @@ impl Options {
         self.flag("reflection", scope.into())
     }
 
+    /// Which services get a client; all by default.
+    ///
+    /// A method called like one that every client has (`new`, `with_options`, `channel`, `clone`) gets a
+    /// `_` behind, in the client and on the trait.
+    pub fn client(self, scope: impl Into<Scope>) -> Self {
+        self.flag("client", scope.into())
+    }
+
+    /// Which services get what a server needs: the trait, and the struct that adds an implementation of
+    /// it to a server; all by default.
+    pub fn server(self, scope: impl Into<Scope>) -> Self {
+        self.flag("server", scope.into())
+    }
+
     /// Whether the code is for crates that are `no_std`, with `Box`, `String` and `Vec` by their paths in
     /// `alloc`; false by default.
     pub fn no_std(self, yes: bool) -> Self {
@@ -285,12 +297,6 @@ impl Options {
     /// the member of the struct that holds it.
     pub fn field_attribute(self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.text("field_attribute", path, attribute)
-    }
-
-    /// What writes the services; without it they are left out.
-    pub fn services(mut self, generator: impl ServiceGenerator + 'static) -> Self {
-        self.services = Some(Box::new(generator));
-        self
     }
 }
 

@@ -113,6 +113,7 @@ impl<'p> Model<'p> {
             _ if !is_taken => name.into(),
             "Option" => "::core::option::Option".into(),
             "Default" => "::core::default::Default".into(),
+            "Err" => "::core::result::Result::Err".into(),
             "Box" => "::std::boxed::Box".into(),
             "Vec" => "::std::vec::Vec".into(),
             _ => "::std::string::String".into(),

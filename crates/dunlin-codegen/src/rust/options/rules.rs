@@ -79,6 +79,12 @@ impl Rules {
         self.last("runtime").unwrap_or("::dunlin::protobuf")
     }
 
+    /// Where the RPC runtime is, if there is one.
+    pub(crate) fn rpc_runtime(&self) -> Option<&str> {
+        let default = || self.runtime().strip_suffix("::protobuf").filter(|root| !root.is_empty());
+        self.last("rpc_runtime").or_else(|| default().filter(|_| !self.is_no_std()))
+    }
+
     /// True if the well-known types are those of the runtime.
     pub(crate) fn has_runtime_types(&self) -> bool {
         self.last("well_known_types") != Some("generate")

@@ -9,6 +9,7 @@ use dunlin_protobuf::wire::WireType;
 use dunlin_protobuf::{Reflect, UnknownFields};
 
 use super::{OPTIONS, Rules};
+use crate::rust::model::services;
 
 /// The file that declares the custom options; it is for the generator alone.
 pub(crate) const FILE: &str = "dunlin/options.proto";
@@ -25,7 +26,8 @@ pub(crate) fn rules(pool: &Arc<DynamicPool>) -> Rules {
         if let Some(options) = file.proto().and_then(|proto| proto.options.as_deref()) {
             let messages = file.messages().filter(|m| m.parent().is_none()).map(|m| m.full_name());
             let enums = file.enums().filter(|e| e.parent().is_none()).map(|e| e.full_name());
-            for name in messages.chain(enums) {
+            let services = services(&file).map(|(name, _)| name);
+            for name in messages.chain(enums).chain(services) {
                 reader.read("dunlin.FileOptions", &options.unknown_fields, &name);
             }
         }
@@ -36,6 +38,11 @@ pub(crate) fn rules(pool: &Arc<DynamicPool>) -> Rules {
         for e in file.enums() {
             if let Some(options) = e.proto().and_then(|proto| proto.options.as_deref()) {
                 reader.read("dunlin.EnumOptions", &options.unknown_fields, &e.full_name());
+            }
+        }
+        for (full_name, service) in services(&file) {
+            if let Some(options) = service.options.as_deref() {
+                reader.read("dunlin.ServiceOptions", &options.unknown_fields, &full_name);
             }
         }
     }

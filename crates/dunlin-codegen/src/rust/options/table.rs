@@ -37,6 +37,7 @@ const fn option(name: &'static str, form: Form, about: &'static str) -> OptionIn
 /// All options.
 pub const OPTIONS: &[OptionInfo] = &[
     option("runtime", Form::Text, "the path of the runtime"),
+    option("rpc_runtime", Form::Text, "the path of the RPC runtime"),
     option("well_known_types", Form::Word(&["runtime", "generate"]), "where the well-known types are"),
     option("extern_path", Form::PathText, "where the types of a package, or a type, are"),
     option("extern_file", Form::FileText, "the module that a schema file was generated into"),
@@ -51,6 +52,8 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("strip_enum_prefix", Form::Flag, "constants of enums without the enum's name"),
     option("serde", Form::Flag, "Serialize and Deserialize by the rules of ProtoJSON"),
     option("reflection", Form::Flag, "messages that show themselves to what reads any message"),
+    option("client", Form::Flag, "clients of services"),
+    option("server", Form::Flag, "traits of services, and what adds them to a server"),
     option("no_std", Form::Switch, "Box, String and Vec by their paths in alloc"),
     option("embed_descriptors", Form::Switch, "the descriptors as FILE_DESCRIPTOR_SET"),
     option("type_attribute", Form::PathText, "an attribute of messages, enums and oneofs"),
