@@ -144,7 +144,9 @@ impl ClientCall {
     /// The server has not looked at it: whether it may be begun again. Once, if the server said so itself.
     pub(crate) fn may_begin_again(&self) -> bool {
         let mut state = self.state();
-        self.request.is_some() && state.cancelled.is_none() && !std::mem::replace(&mut state.was_refused, true)
+        self.request.is_some()
+            && state.cancelled.is_none()
+            && !std::mem::replace(&mut state.was_refused, true)
     }
 
     /// The user wants no more of it.

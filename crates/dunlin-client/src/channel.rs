@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use dunlin_grpc::{Encodings, Metadata, Method, Status, head};
 use dunlin_http2::{Config, HeaderBlock};
-use dunlin_transport::http_proxy::ProxySettings;
-use dunlin_transport::pipe::PipeConnector;
 #[cfg(feature = "tls")]
 use dunlin_transport::ClientTls;
+use dunlin_transport::http_proxy::ProxySettings;
+use dunlin_transport::pipe::PipeConnector;
 use dunlin_transport::{Connector, Endpoint, SocketOptions};
 use tokio::sync::{mpsc, watch};
 
@@ -248,8 +248,13 @@ impl Channel {
         }
         let settings = self.settings();
         let scheme = if settings.is_secure { "https" } else { "http" };
-        let block =
-            head::request_block(scheme, &settings.authority, method.path(), &settings.user_agent, &settings.encodings);
+        let block = head::request_block(
+            scheme,
+            &settings.authority,
+            method.path(),
+            &settings.user_agent,
+            &settings.encodings,
+        );
         let block = block.map_err(|error| Status::internal(error.to_string()).with_source(error))?;
         // Methods that a program calls are few; a proxy may call whatever it is asked for.
         if blocks.len() < MAX_BLOCKS {
@@ -542,6 +547,9 @@ struct Nowhere;
 
 impl Resolver for Nowhere {
     fn resolve(&self) -> crate::dial::BoxFuture<'_, Result<Resolution, Status>> {
-        Box::pin(std::future::ready(Ok(Resolution::new([Endpoint::Host { host: "in-process".into(), port: 0 }]))))
+        Box::pin(std::future::ready(Ok(Resolution::new([Endpoint::Host {
+            host: "in-process".into(),
+            port: 0,
+        }]))))
     }
 }

@@ -12,7 +12,8 @@ use dunlin_grpc::inlet::Inlet;
 use dunlin_grpc::timeout::TimeoutText;
 use dunlin_grpc::{Encodings, Metadata, Status};
 use dunlin_http2::{
-    Connection, ErrorCode, Event, Field, HeadersKind, HeaderList, OpenError, ResetReason, SendError, StreamKey,
+    Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, OpenError, ResetReason, SendError,
+    StreamKey,
 };
 use dunlin_transport::{CloseReason, ConnectionHandler};
 use tokio::sync::{mpsc, oneshot};
@@ -192,12 +193,19 @@ impl ClientConnection {
         }
         self.count += 1;
         let shared = Arc::clone(&call);
-        self.calls[slot] =
-            Some(Call { key, shared, inlet: Inlet::default(), messages: 0, has_headers: false, wants_flush: false });
+        self.calls[slot] = Some(Call {
+            key,
+            shared,
+            inlet: Inlet::default(),
+            messages: 0,
+            has_headers: false,
+            wants_flush: false,
+        });
         match &call.request {
             // The stream has just been opened, so both can not fail.
             Some(request) if request.len() < LARGE => {
-                let _ = connection.send_data_with(key, request.len(), true, |out| out.extend_from_slice(request));
+                let _ =
+                    connection.send_data_with(key, request.len(), true, |out| out.extend_from_slice(request));
             }
             Some(request) => {
                 let _ = connection.send_data(key, request.clone(), true);
@@ -247,7 +255,13 @@ impl ClientConnection {
 
     // ------------------------------------------------------------ responses
 
-    fn headers(&mut self, connection: &mut Connection, key: StreamKey, headers: &HeaderList, has_ended: bool) {
+    fn headers(
+        &mut self,
+        connection: &mut Connection,
+        key: StreamKey,
+        headers: &HeaderList,
+        has_ended: bool,
+    ) {
         let encodings = Arc::clone(&self.encodings);
         // What readers keep to themselves is never more than the window of the connection, all together.
         let credit_step = (CREDIT / self.count.max(1)).clamp(1, 2048);
@@ -260,7 +274,9 @@ impl ClientConnection {
                 call.shared.halves.receive_headers(Metadata::from_headers(headers));
             }
             ResponseHead::End(result) => self.end(connection, key, result, Metadata::from_headers(headers)),
-            ResponseHead::Broken(status) => self.end(connection, key, Err(status), Metadata::from_headers(headers)),
+            ResponseHead::Broken(status) => {
+                self.end(connection, key, Err(status), Metadata::from_headers(headers))
+            }
         }
     }
 
@@ -276,7 +292,9 @@ impl ClientConnection {
         let is_too_many = call.messages > 1 && call.shared.method.kind().has_one_response();
         let failure = match fed.result {
             Err(status) => Some(status),
-            Ok(()) if is_too_many => Some(Status::unimplemented("more than one response for a call that has exactly one")),
+            Ok(()) if is_too_many => {
+                Some(Status::unimplemented("more than one response for a call that has exactly one"))
+            }
             Ok(()) if has_ended => Some(match call.inlet.check_end() {
                 Ok(()) => Status::internal("the response ended without trailers"),
                 Err(status) => status,
@@ -295,7 +313,13 @@ impl ClientConnection {
         self.end(connection, key, result, Metadata::from_headers(headers));
     }
 
-    fn end(&mut self, connection: &mut Connection, key: StreamKey, result: Result<(), Status>, trailers: Metadata) {
+    fn end(
+        &mut self,
+        connection: &mut Connection,
+        key: StreamKey,
+        result: Result<(), Status>,
+        trailers: Metadata,
+    ) {
         let Some(call) = self.take(key) else { return };
         connection.forget(key, if result.is_ok() { ErrorCode::NO_ERROR } else { ErrorCode::CANCEL });
         call.shared.finish(result, trailers);

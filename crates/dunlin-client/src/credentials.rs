@@ -14,7 +14,11 @@ pub trait CallCredentials: Send + Sync + 'static {
     /// # Errors
     /// UNAUTHENTICATED or UNAVAILABLE, usually. Codes that only an application's answer can have become
     /// INTERNAL.
-    fn metadata<'a>(&'a self, method: &'a Method, authority: &'a str) -> BoxFuture<'a, Result<Metadata, Status>>;
+    fn metadata<'a>(
+        &'a self,
+        method: &'a Method,
+        authority: &'a str,
+    ) -> BoxFuture<'a, Result<Metadata, Status>>;
 
     /// Whether they may go over a connection that others can read. They may not.
     fn allows_clear_text(&self) -> bool {

@@ -19,7 +19,11 @@ pub trait Dial: Send + Sync + 'static {
     ///
     /// # Errors
     /// When that is not possible.
-    fn dial<'a>(&'a self, endpoint: &'a Endpoint, name: &'a str) -> BoxFuture<'a, io::Result<(Io, ConnectionInfo)>>;
+    fn dial<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        name: &'a str,
+    ) -> BoxFuture<'a, io::Result<(Io, ConnectionInfo)>>;
 }
 
 /// The ways there are.
@@ -50,7 +54,11 @@ pub(crate) enum DialError {
 }
 
 impl Dialer {
-    pub(crate) async fn dial(&self, endpoint: &Endpoint, name: &str) -> Result<(Io, ConnectionInfo), DialError> {
+    pub(crate) async fn dial(
+        &self,
+        endpoint: &Endpoint,
+        name: &str,
+    ) -> Result<(Io, ConnectionInfo), DialError> {
         match self {
             Self::System(connector) => Ok(connector.connect_as(endpoint, name).await?),
             Self::InProcess(connector) => connector

@@ -153,7 +153,8 @@ async fn dial(inner: &Weak<Inner>, endpoint: &Endpoint) -> Result<Result<Arc<Lin
         let link = Arc::new(Link::new(handle, info));
         let (ready, is_ready) = oneshot::channel();
         let manager = inner.upgrade().map(|inner| inner.commands.downgrade()).ok_or("the channel is gone")?;
-        let handler = ClientConnection::new(Arc::clone(&link), Arc::clone(&settings.encodings), ready, manager);
+        let handler =
+            ClientConnection::new(Arc::clone(&link), Arc::clone(&settings.encodings), ready, manager);
         let driver = Driver::with_operations(io, engine, handler, operations);
         let peer = link.info.peer.clone();
         tokio::spawn(async move {

@@ -121,7 +121,10 @@ pub(crate) struct Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("peer", &self.info.peer).field("open", &self.open()).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("peer", &self.info.peer)
+            .field("open", &self.open())
+            .finish_non_exhaustive()
     }
 }
 

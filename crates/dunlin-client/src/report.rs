@@ -20,7 +20,11 @@ pub struct CallReport {
 
 impl fmt::Display for CallReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: queued for a connection {:.1?}, then waited {:.1?}", self.target, self.queued, self.waited)?;
+        write!(
+            f,
+            "{}: queued for a connection {:.1?}, then waited {:.1?}",
+            self.target, self.queued, self.waited
+        )?;
         match &self.connecting {
             Some(connecting) => write!(f, "; {connecting}"),
             None => Ok(()),

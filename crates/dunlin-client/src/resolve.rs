@@ -60,7 +60,8 @@ impl SystemResolver {
             }
             Kind::Dns { host, port } => {
                 let port = port.unwrap_or(self.default_port);
-                let failed = |why: &dyn fmt::Display| Status::unavailable(format!("cannot look up {host}: {why}"));
+                let failed =
+                    |why: &dyn fmt::Display| Status::unavailable(format!("cannot look up {host}: {why}"));
                 let found = tokio::net::lookup_host((&**host, port)).await;
                 let endpoints: Vec<Endpoint> =
                     found.map_err(|error| failed(&error).with_source(error))?.map(Endpoint::Ip).collect();

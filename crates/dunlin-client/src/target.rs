@@ -44,7 +44,9 @@ pub enum TargetError {
         given: String,
     },
     /// A scheme that no resolver is for.
-    #[error("the target `{given}` has the scheme `{scheme}`; known are dns, ipv4, ipv6, unix and unix-abstract")]
+    #[error(
+        "the target `{given}` has the scheme `{scheme}`; known are dns, ipv4, ipv6, unix and unix-abstract"
+    )]
     Scheme {
         /// What was written.
         given: String,
@@ -52,7 +54,9 @@ pub enum TargetError {
         scheme: String,
     },
     /// `dns://SERVER/...`.
-    #[error("the target `{given}` names a DNS server; only the system's resolver is used: write dns:///host:port")]
+    #[error(
+        "the target `{given}` names a DNS server; only the system's resolver is used: write dns:///host:port"
+    )]
     DnsServer {
         /// What was written.
         given: String,
@@ -214,7 +218,9 @@ mod tests {
 
     #[test]
     fn the_host_of_an_authority() {
-        for (authority, host) in [("a:1", "a"), ("a", "a"), ("[::1]:2", "::1"), ("[::1]", "::1"), ("::1", "::1")] {
+        for (authority, host) in
+            [("a:1", "a"), ("a", "a"), ("[::1]:2", "::1"), ("[::1]", "::1"), ("::1", "::1")]
+        {
             assert_eq!(host_of(authority), host);
         }
     }

@@ -401,7 +401,6 @@ impl ServerConnection {
     /// The end of a call, with its one response if it has one.
     fn answer(&mut self, connection: &mut Connection, key: StreamKey, answer: Answer, mut out: Outgoing) {
         let Some(mut call) = self.take(key) else { return };
-        call.work = Work::Over;
         call.shared.set_over();
         if let Err(error) = self.send_answer(connection, &mut call, &answer, &mut out) {
             give_up(connection, &call, &error);

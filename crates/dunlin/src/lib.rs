@@ -20,8 +20,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Services and clients are generated too; see [`server`] and [`client`]. What both share, such as
+//! [`Status`] and [`Metadata`], is here and in [`grpc`].
+//!
+//! A program that has messages only takes the crate with `default-features = false, features = ["std"]`.
 //! The features `std` (on by default), `chrono`, `jiff`, `serde` and `serde_json` are those of
-//! [`protobuf`].
+//! [`protobuf`]; `server`, `client`, `tls` and `gzip` are on by default, `zstd` is not.
 #![no_std]
 
+#[cfg(feature = "client")]
+pub use dunlin_client as client;
+#[cfg(any(feature = "client", feature = "server"))]
+pub use dunlin_grpc as grpc;
 pub use dunlin_protobuf as protobuf;
+#[cfg(feature = "server")]
+pub use dunlin_server as server;
+
+#[cfg(feature = "client")]
+pub use dunlin_client::{CallOptions, Channel};
+#[cfg(any(feature = "client", feature = "server"))]
+pub use dunlin_grpc::{
+    CallKind, Code, Encoding, MessageInfo, MessageOptions, Metadata, Method, Receiver, ResultExt, Sender,
+    Status,
+};
+#[cfg(feature = "server")]
+pub use dunlin_server::{CallHandle, Server, ServerContext};
