@@ -130,7 +130,7 @@ impl<'p> Model<'p> {
                     kind: CallKind::of(method),
                     request: self.type_of_rpc(file, messages.0),
                     response: self.type_of_rpc(file, messages.1),
-                    comments: comments::lines(file.location(&[path[0], path[1], 2, at as i32])),
+                    comments: comments::lines(self.comments_at(file.id(), &[path[0], path[1], 2, at as i32])),
                     deprecated: options.and_then(|o| o.deprecated) == Some(true),
                     idempotency: options.and_then(|o| o.idempotency_level).unwrap_or_default(),
                     in_schema,
@@ -140,7 +140,7 @@ impl<'p> Model<'p> {
             out.push(Service {
                 full_name,
                 names: self.services[&file.id()][index].clone(),
-                comments: comments::lines(file.location(&path)),
+                comments: comments::lines(self.comments_at(file.id(), &path)),
                 deprecated: proto.options.as_deref().and_then(|o| o.deprecated) == Some(true),
                 rpcs,
             });
