@@ -37,6 +37,8 @@ mod placement;
 mod router;
 mod running;
 mod serve;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use blocking::BlockingPool;
 pub use builder::{BuildError, Builder, ServeError};
@@ -46,6 +48,9 @@ pub use methods::{Methods, Service};
 pub use placement::Placement;
 pub use router::unimplemented;
 pub use serve::{BoundServer, Drained, InProcess, Server, ShutdownHandle, shutdown_signal};
+
+#[cfg(feature = "tower")]
+pub use tower::{HttpService, ResponseBody};
 
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ServerTls, TlsInfo};

@@ -1,7 +1,8 @@
 //! The floor of a client: a blocking socket, and requests that were made before.
 //!
 //! `raw-client ADDRESS:PORT requests IN_FLIGHT COUNT SIZE` sends unary calls with messages of SIZE bytes
-//! on one connection; `raw-client ADDRESS:PORT bytes COUNT SIZE` sends SIZE bytes and waits until as many
+//! on one connection, of `/canned/SIZE`; with a PATH behind it, of that, with SIZE bytes in field 1.
+//! `raw-client ADDRESS:PORT bytes COUNT SIZE` sends SIZE bytes and waits until as many
 //! have come back, COUNT times.
 
 use std::io::{Error, Read, Result, Write};
@@ -30,10 +31,13 @@ fn main() -> Result<()> {
     let io = TcpStream::connect(arguments.first().ok_or_else(|| Error::other("no address"))?)?;
     io.set_nodelay(true)?;
     match arguments.get(1).map(String::as_str) {
-        Some("requests") => requests(io, number(2), number(3), number(4)),
+        Some("requests") => {
+            let path = arguments.get(5).map(String::as_str);
+            requests(io, number(2), number(3), &message(number(4), path.is_some()), path)
+        }
         Some("bytes") => bytes(io, number(2), number(3)),
         _ => Err(Error::other(
-            "usage: raw-client ADDRESS:PORT requests IN_FLIGHT COUNT SIZE | bytes COUNT SIZE",
+            "usage: raw-client ADDRESS:PORT requests IN_FLIGHT COUNT SIZE [PATH] | bytes COUNT SIZE",
         )),
     }
 }
@@ -51,21 +55,40 @@ fn bytes(mut io: TcpStream, count: usize, size: usize) -> Result<()> {
     Ok(())
 }
 
-fn requests(mut io: TcpStream, in_flight: usize, count: usize, size: usize) -> Result<()> {
+/// A message with its prefix: zeros, or zeros in a field of bytes.
+fn message(size: usize, is_field: bool) -> Vec<u8> {
+    let mut body = Vec::new();
+    if is_field {
+        body.push(0x0a);
+        let mut left = size;
+        while left > 0x7f {
+            body.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        body.push(left as u8);
+    }
+    body.resize(body.len() + size, 0);
+    [&[0][..], &(body.len() as u32).to_be_bytes(), &body].concat()
+}
+
+fn requests(
+    mut io: TcpStream,
+    in_flight: usize,
+    count: usize,
+    message: &[u8],
+    path: Option<&str>,
+) -> Result<()> {
     // The first request fills the table of the server; all others are indexes into it.
     let mut first = vec![0x83, 0x86];
-    let path = format!("/canned/{size}");
+    let canned = format!("/canned/{}", message.len() - 5);
     let fields = [
-        (":path", &path[..]),
+        (":path", path.unwrap_or(&canned)),
         (":authority", "localhost"),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
     ];
     fields.iter().for_each(|(name, value)| literal(&mut first, name, value));
     let indexed = [0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe];
-    let mut message = vec![0; size + 5];
-    message[1..5].copy_from_slice(&(size as u32).to_be_bytes());
-
     let mut out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut out, 4, 0, 0, &[0, 4, 0x3f, 0xff, 0xff, 0xff]);
     frame(&mut out, 8, 0, 0, &0x3fff_0000u32.to_be_bytes());

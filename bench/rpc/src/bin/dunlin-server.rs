@@ -1,0 +1,34 @@
+//! `dunlin-server ADDRESS:PORT [--threads N] [--work MICROSECONDS]`
+
+use dunlin::{Sender, Server, ServerContext, Status};
+use dunlin_bench_rpc::dunlin_peer::bench::{Echo, EchoServer, Msg, StreamReq};
+use dunlin_bench_rpc::{Arguments, work};
+
+struct Service {
+    work: usize,
+}
+
+impl Echo for Service {
+    async fn unary(&self, _: &mut ServerContext, request: Msg) -> Result<Msg, Status> {
+        work(self.work);
+        Ok(request)
+    }
+
+    async fn stream(&self, _: &mut ServerContext, request: StreamReq, mut out: Sender<Msg>) -> Result<(), Status> {
+        for _ in 0..request.count {
+            out.send(Msg { payload: vec![b'x'; request.size as usize].into(), ..Default::default() }).await?;
+        }
+        Ok(())
+    }
+}
+
+fn main() {
+    let arguments = Arguments::new();
+    let service = Service { work: arguments.option("--work") };
+    arguments.runtime().block_on(async {
+        let server = Server::builder().max_receive_message_size(64 << 20).add_service(EchoServer::new(service));
+        let bound = server.bind(arguments.text(0)).await.expect("a free address");
+        println!("listening on {}", bound.local_addr());
+        let _ = bound.serve().await;
+    });
+}
