@@ -1,0 +1,5 @@
+//! Generates the services and their clients.
+
+fn main() {
+    dunlin_build::compile("proto/example.proto");
+}
