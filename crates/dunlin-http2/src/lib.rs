@@ -29,7 +29,7 @@ mod stream;
 
 pub use abuse::{Limit, Rate, Rates};
 pub use config::Config;
-pub use connection::{Connection, Fields, Role};
+pub use connection::{Connection, Fields, Pressure, Role};
 pub use error::{ConnectionError, ErrorCode, OpenError, ResetReason, SendError, StreamFault};
 pub use event::{Event, HeadersKind};
 pub use frame::{PREFACE, StreamId};
