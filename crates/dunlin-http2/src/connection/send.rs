@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Connection, Phase, Role};
 use crate::abuse::{Abuse, Limit};
-use crate::error::{ConnectionError, ErrorCode, OpenError, SendError};
+use crate::error::{ConnectionError, ErrorCode, HeaderListTooLarge, OpenError, SendError};
 use crate::event::Event;
 use crate::flow::SendWindow;
 use crate::frame::{self, HEADER_LEN, StreamId, flag, kind};
@@ -88,7 +88,7 @@ impl Connection {
             return Err(OpenError::Full { limit });
         }
         fields.more.iter().try_for_each(check_sent)?;
-        self.check_size(fields).map_err(|(size, limit)| OpenError::HeaderListTooLarge { size, limit })?;
+        self.check_size(fields)?;
         let id = StreamId::from_wire(self.next_stream);
         self.next_stream += 2;
         let sending = if end_stream { Sending::Ended } else { Sending::Data };
@@ -459,16 +459,16 @@ impl Connection {
 
     fn check_fields(&self, fields: Fields<'_>) -> Result<(), SendError> {
         fields.more.iter().try_for_each(check_sent)?;
-        self.check_size(fields).map_err(|(size, limit)| SendError::HeaderListTooLarge { size, limit })
+        Ok(self.check_size(fields)?)
     }
 
-    fn check_size(&self, fields: Fields<'_>) -> Result<(), (usize, u32)> {
+    fn check_size(&self, fields: Fields<'_>) -> Result<(), HeaderListTooLarge> {
         let limit = self.peer.max_header_list_size;
         if limit == u32::MAX {
             return Ok(());
         }
         let size = fields.size();
-        if size > limit as usize { Err((size, limit)) } else { Ok(()) }
+        if size > limit as usize { Err(HeaderListTooLarge { size, limit }) } else { Ok(()) }
     }
 
     fn write_headers(&mut self, id: StreamId, fields: Fields<'_>, end_stream: bool) {
