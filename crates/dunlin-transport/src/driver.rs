@@ -354,7 +354,8 @@ where
                 self.connection.shrink();
                 (self.rest, self.batch) = (Vec::new(), Vec::new());
                 self.idle = Idle::Long;
-                None
+                // One more turn tells the ledger.
+                return Ok(Poll::Ready(()));
             }
         };
         let (of_engine, of_handler) = (self.connection.poll_timeout(now), self.handler.poll_timeout());

@@ -31,7 +31,7 @@ impl ConnectionHandler for Sized {
     fn operation(&mut self, _: &mut Connection, (): (), _: Instant) {}
 }
 
-/// A connection whose peer takes no content.
+/// A connection whose peer reads nothing of its own accord.
 struct Peer {
     pipe: Pipe,
     driver: JoinHandle<CloseReason>,
@@ -40,12 +40,16 @@ struct Peer {
 
 impl Peer {
     async fn connect(ledger: &Ledger) -> Self {
-        let (near, far) = pipe::pair(64 << 10);
+        Self::with_window(ledger, 0).await
+    }
+
+    async fn with_window(ledger: &Ledger, window: u32) -> Self {
+        let (near, far) = pipe::pair(4 << 10);
         let now = tokio::time::Instant::now().into_std();
         let connection = Connection::server(Config::default(), now);
         let (_, driver) = Driver::new(far, connection, Sized);
         let mut peer = Self { pipe: near, driver: tokio::spawn(driver.with_ledger(ledger)), streams: 0 };
-        let hello = [Frame::settings(&[(setting::INITIAL_WINDOW_SIZE, 0)]), Frame::settings_ack()];
+        let hello = [Frame::settings(&[(setting::INITIAL_WINDOW_SIZE, window)]), Frame::settings_ack()];
         peer.pipe.write_all(&[PREFACE.as_slice(), &bytes(&hello)].concat()).await.expect("the server reads");
         peer
     }
@@ -100,6 +104,22 @@ async fn a_connection_that_sleeps_gives_way_when_others_need_its_memory() {
         assert!(matches!(peer.driver.await, Ok(CloseReason::ByPeer)));
     }
     assert_eq!((ledger.counts().held, ledger.counts().connections), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_idle_connection_gives_back_is_entered() {
+    let ledger = Ledger::default();
+    let mut peer = Peer::with_window(&ledger, 65_535).await;
+    // It takes content late, so the output has to hold some: less than what is looked after each second.
+    for _ in 0..3 {
+        peer.ask(3000).await;
+    }
+    let mut seen = vec![0; 9_000];
+    peer.pipe.read_exact(&mut seen).await.expect("most of the answers");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let busy = ledger.counts().held;
+    tokio::time::sleep(2 * IDLE).await;
+    assert!(ledger.counts().held < busy, "{} of {busy}", ledger.counts().held);
 }
 
 #[tokio::test(start_paused = true)]
