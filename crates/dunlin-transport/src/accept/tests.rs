@@ -196,22 +196,16 @@ mod proxy_protocol {
 
 #[cfg(feature = "tls")]
 mod tls {
-    use rcgen::generate_simple_self_signed;
-
     use super::*;
     use crate::connect::{ConnectError, Connector};
     use crate::endpoint::Endpoint;
     use crate::proxy_protocol::ProxyProtocol;
-    use crate::tls::{ClientTls, Identity, TrustRoots};
+    use crate::tls::ClientTls;
+    use crate::tls::tests::sides_for;
 
     fn both_sides() -> (ClientTls, ServerTls) {
-        let made = generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        let certificate = made.cert.pem();
-        let identity = Identity::from_pem(&certificate, made.signing_key.serialize_pem());
-        (
-            ClientTls::builder().roots(TrustRoots::from_pem(&certificate)).build().unwrap(),
-            ServerTls::builder().identity(identity).build().unwrap(),
-        )
+        let (client, server) = sides_for(&["localhost", "127.0.0.1"]);
+        (client.build().unwrap(), server.build().unwrap())
     }
 
     #[tokio::test]
