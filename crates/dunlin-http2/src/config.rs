@@ -133,11 +133,11 @@ impl Config {
         Self { max_queued_control_frames: frames, ..self }
     }
 
-    /// Bytes that a server holds for one connection, by [`held`](crate::Connection::held): the tables of
-    /// the engine, content that was not released, header lists of open requests, and above all answers
-    /// that the peer does not take. 256 MiB. Above the half of it new streams are refused, above all of
-    /// it the connection ends. To be raised where many large answers are under way on one connection.
-    /// A client has no such limit.
+    /// Bytes that a server holds for one connection: content that was not released, header lists of open
+    /// requests, and above all answers that the peer does not take. 256 MiB. Above the half of it new
+    /// streams are refused, above all of it the connection ends. To be raised where many large answers are
+    /// under way on one connection. The engine's tables are not in it, as other settings bound them. A
+    /// client has no such limit.
     pub fn max_connection_memory(self, bytes: usize) -> Self {
         Self { max_connection_memory: bytes, ..self }
     }

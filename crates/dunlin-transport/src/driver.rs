@@ -241,10 +241,11 @@ where
         if self.connection.is_closed() {
             return Err(CloseReason::Shutdown);
         }
-        self.account()?;
         if !is_waiting {
             return Ok(Poll::Ready(()));
         }
+        // The runtime lets no task go on for long, so this comes soon on a busy connection as well.
+        self.account()?;
         self.wait(cx, now)
     }
 

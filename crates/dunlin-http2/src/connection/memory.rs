@@ -38,12 +38,16 @@ impl Connection {
     ///
     /// Payloads count in full, also those that share their memory with others.
     pub fn held(&self) -> usize {
-        // Who gets to see the end of a connection lets go of its streams.
-        let of_streams = match self.phase {
+        self.memory() + self.output.payload_len() + self.held_by_streams()
+    }
+
+    #[inline]
+    fn held_by_streams(&self) -> usize {
+        match self.phase {
+            // Who gets to see the end of a connection lets go of its streams.
             Phase::Closed => 0,
             _ => self.held.queued + self.held.received + self.held.requests,
-        };
-        self.memory() + self.output.payload_len() + of_streams
+        }
     }
 
     /// Says how short memory is, for the time to come.
@@ -68,11 +72,12 @@ impl Connection {
 
     /// A server ends a connection that holds more than `max_connection_memory`, and takes no more
     /// streams above the half of it. What a client queues is its own doing.
+    #[inline]
     pub(super) fn check_memory(&mut self) -> Result<(), ConnectionError> {
         if self.role == Role::Client || self.phase == Phase::Closed {
             return Ok(());
         }
-        let (held, most) = (self.held(), self.config.max_connection_memory);
+        let (held, most) = (self.output.len() + self.held_by_streams(), self.config.max_connection_memory);
         self.is_heavy = held > most / 2;
         if held > most {
             return Err(self.abuse.exceeded(Limit::ConnectionMemory, most as u64));
