@@ -71,6 +71,18 @@ async fn a_connection_is_handed_over_with_who_is_there() {
 }
 
 #[tokio::test]
+async fn the_connections_of_acceptors_share_their_memory() {
+    let (mut one, one_address) = acceptor(Acceptor::builder().max_memory(1 << 20)).await;
+    let _client = dial(one_address).await;
+    let ledger = next(&mut one).await.ledger;
+    assert_eq!(ledger.max_memory(), 1 << 20);
+    let (mut other, other_address) = acceptor(Acceptor::builder().ledger(ledger.clone())).await;
+    let _client = dial(other_address).await;
+    let _account = next(&mut other).await.ledger.open();
+    assert_eq!(ledger.counts().connections, 1);
+}
+
+#[tokio::test]
 async fn over_the_limit_a_connection_waits_for_the_end_of_another() {
     let limit = ConnectionLimit::new(2);
     let (mut acceptor, address) = acceptor(Acceptor::builder().connection_limit(limit.clone())).await;
