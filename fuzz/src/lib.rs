@@ -12,6 +12,7 @@ pub mod mutate;
 mod pool;
 mod schema;
 mod text;
+mod transport;
 mod tree;
 mod wire;
 
@@ -21,6 +22,7 @@ pub use json::json;
 pub use message::message;
 pub use pool::pool;
 pub use text::text;
+pub use transport::{endpoint, http_proxy, proxy_protocol};
 pub use tree::tree;
 pub use wire::wire;
 
@@ -28,7 +30,7 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("tree", tree),
     ("parser", parser),
     ("compile", compile),
@@ -40,4 +42,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("hpack", hpack),
     ("frames", frames),
     ("pair", pair),
+    ("proxy_protocol", proxy_protocol),
+    ("http_proxy", http_proxy),
+    ("endpoint", endpoint),
 ];

@@ -115,6 +115,10 @@ limits! {
     SettingsEntries, max_settings_entries;
     /// Answers (acknowledgements and resets) that wait to be taken by the peer.
     QueuedControlFrames, max_queued_control_frames;
+    /// Bytes that one connection holds.
+    ConnectionMemory, max_connection_memory;
+    /// Bytes that all connections of a server hold together, when this one has more than its part.
+    ServerMemory, max_memory;
     }
 }
 

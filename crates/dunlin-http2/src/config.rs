@@ -26,6 +26,7 @@ pub struct Config {
     pub(crate) max_continuations: u32,
     pub(crate) max_settings_entries: u32,
     pub(crate) max_queued_control_frames: u32,
+    pub(crate) max_connection_memory: usize,
     pub(crate) is_extended_connect_enabled: bool,
     pub(crate) never_indexed: Arc<[Box<str>]>,
     pub(crate) rates: Arc<Rates>,
@@ -47,6 +48,7 @@ impl Default for Config {
             max_continuations: 8,
             max_settings_entries: 32,
             max_queued_control_frames: 1000,
+            max_connection_memory: 256 << 20,
             is_extended_connect_enabled: false,
             never_indexed: secrets.into_iter().map(Into::into).collect(),
             rates: Arc::default(),
@@ -129,6 +131,15 @@ impl Config {
     /// Control frames that wait for the peer to take them. 1,000.
     pub fn max_queued_control_frames(self, frames: u32) -> Self {
         Self { max_queued_control_frames: frames, ..self }
+    }
+
+    /// Bytes that a server holds for one connection: content that was not released, header lists of open
+    /// requests, and above all answers that the peer does not take. 256 MiB. Above the half of it new
+    /// streams are refused, above all of it the connection ends. To be raised where many large answers are
+    /// under way on one connection. The engine's tables are not in it, as other settings bound them. A
+    /// client has no such limit.
+    pub fn max_connection_memory(self, bytes: usize) -> Self {
+        Self { max_connection_memory: bytes, ..self }
     }
 
     /// Whether a server takes extended CONNECT (RFC 8441): SETTINGS_ENABLE_CONNECT_PROTOCOL. No.

@@ -3,6 +3,7 @@
 mod control;
 mod data;
 mod headers;
+mod memory;
 mod send;
 mod shutdown;
 mod timeouts;
@@ -24,6 +25,8 @@ use crate::settings::{self, PeerSettings};
 use crate::stream::{StreamKey, Streams};
 use data::Partial;
 use headers::OpenBlock;
+use memory::Held;
+pub use memory::Pressure;
 pub use send::Fields;
 use shutdown::Shutdown;
 use timeouts::Timeouts;
@@ -127,6 +130,11 @@ pub struct Connection {
     own_goaway: StreamId,
     timeouts: Timeouts,
     abuse: Abuse,
+
+    held: Held,
+    pressure: Pressure,
+    /// It holds more than half of `max_connection_memory`.
+    is_heavy: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +207,9 @@ impl Connection {
             own_goaway: StreamId::MAX,
             timeouts: Timeouts::new(&config.patience, now),
             abuse: Abuse::new(Arc::clone(&config.rates), now),
+            held: Held::default(),
+            pressure: Pressure::None,
+            is_heavy: false,
             config,
         }
     }
@@ -234,7 +245,7 @@ impl Connection {
         self.phase == Phase::Closed
     }
 
-    /// Bytes that this connection holds on the heap, without payloads that wait to be sent.
+    /// Bytes that the engine itself holds on the heap. [`held`](Self::held) counts payloads too.
     pub fn memory(&self) -> usize {
         self.decoder.memory()
             + self.encoder.memory()
@@ -495,7 +506,7 @@ impl Connection {
             return false;
         };
         stream.is_reset = true;
-        stream.queue = None;
+        self.held.queued -= stream.drop_queue();
         self.settle(key);
         true
     }
@@ -504,16 +515,18 @@ impl Connection {
     fn settle(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.is_closed()) else { return };
         let is_finished = stream.is_finished();
-        if stream.is_counted && !stream.is_reset {
-            // Who lets most calls end may reset some.
-            self.abuse.earn_back(Limit::PeerResets);
-        }
+        let headers = stream.headers as usize;
         if stream.is_counted && !stream.is_held {
             stream.is_counted = false;
             self.concurrent -= 1;
+            if !stream.is_reset {
+                // Who lets most calls end may reset some.
+                self.abuse.earn_back(Limit::PeerResets);
+            }
             self.tell_capacity();
         }
         if is_finished {
+            self.held.requests -= headers;
             self.streams.remove(key);
             self.finish_drain();
         }

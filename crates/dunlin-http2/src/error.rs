@@ -191,6 +191,16 @@ impl StreamFault {
     }
 }
 
+/// The peer takes no header lists of this size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("header list of {size} bytes; the peer takes {limit}")]
+pub struct HeaderListTooLarge {
+    /// In bytes, as RFC 9113 §6.5.2 counts them.
+    pub size: usize,
+    /// The peer's SETTINGS_MAX_HEADER_LIST_SIZE.
+    pub limit: u32,
+}
+
 /// Why a stream can not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -208,13 +218,8 @@ pub enum OpenError {
     #[error(transparent)]
     Field(#[from] InvalidField),
     /// The peer takes no header lists of this size.
-    #[error("header list of {size} bytes; the peer takes {limit}")]
-    HeaderListTooLarge {
-        /// In bytes, as RFC 9113 §6.5.2 counts them.
-        size: usize,
-        /// The peer's SETTINGS_MAX_HEADER_LIST_SIZE.
-        limit: u32,
-    },
+    #[error(transparent)]
+    HeaderListTooLarge(#[from] HeaderListTooLarge),
     /// Only clients open streams.
     #[error("a server opens no streams")]
     Role,
@@ -234,11 +239,6 @@ pub enum SendError {
     #[error(transparent)]
     Field(#[from] InvalidField),
     /// The peer takes no header lists of this size.
-    #[error("header list of {size} bytes; the peer takes {limit}")]
-    HeaderListTooLarge {
-        /// In bytes, as RFC 9113 §6.5.2 counts them.
-        size: usize,
-        /// The peer's SETTINGS_MAX_HEADER_LIST_SIZE.
-        limit: u32,
-    },
+    #[error(transparent)]
+    HeaderListTooLarge(#[from] HeaderListTooLarge),
 }

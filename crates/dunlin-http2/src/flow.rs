@@ -35,8 +35,8 @@ impl SendWindow {
 pub(crate) struct ReceiveWindow {
     /// What the peer may send by all that we have told it.
     open: i32,
-    /// Consumed, and not told.
-    credit: u32,
+    /// Consumed, and not told. Negative if the window has become smaller by more than that.
+    credit: i32,
     /// The size that the window is brought back to.
     size: i32,
 }
@@ -64,27 +64,35 @@ impl ReceiveWindow {
     /// Bytes were consumed. Returns the increment of the WINDOW_UPDATE that is due, once it is worth
     /// a frame: half of the window.
     pub(crate) fn release(&mut self, len: u32) -> Option<u32> {
-        self.credit = self.credit.saturating_add(len);
+        self.credit = self.credit.saturating_add_unsigned(len);
         self.due(self.size / 2)
     }
 
     /// What is to be told if the window has at least `least` to give.
     fn due(&mut self, least: i32) -> Option<u32> {
-        if self.credit == 0 || i64::from(self.credit) < i64::from(least) {
+        if self.credit <= 0 || self.credit < least {
             return None;
         }
-        let credit = self.credit.min((MAX_WINDOW - self.open.max(0)) as u32);
+        let credit = self.credit.min(MAX_WINDOW - self.open.max(0));
         self.credit = 0;
-        self.open += credit as i32;
-        (credit > 0).then_some(credit)
+        self.open += credit;
+        u32::try_from(credit).ok().filter(|credit| *credit > 0)
     }
 
     /// Makes the window larger, and tells the peer at once.
     pub(crate) fn grow(&mut self, size: i32) -> Option<u32> {
         let more = size.checked_sub(self.size).filter(|more| *more > 0)?;
         self.size = size;
-        self.credit = self.credit.saturating_add(more as u32);
+        self.credit = self.credit.saturating_add(more);
         self.due(1)
+    }
+
+    /// Makes the window smaller, by what is released from now on: what was told cannot be taken back.
+    pub(crate) fn shrink(&mut self, size: i32) {
+        if size < self.size {
+            self.credit -= self.size - size;
+            self.size = size;
+        }
     }
 
     /// Our initial window changed by so much, and the peer has acknowledged it. What was too little to
@@ -133,6 +141,21 @@ mod tests {
         assert_eq!(window.release(40), None);
         // The peer has 100 - 80 - 40 by its count: it can send nothing until it is told.
         assert_eq!(window.resize(-80), Some(40));
+    }
+
+    #[test]
+    fn a_window_shrinks_by_what_is_released() {
+        let mut window = ReceiveWindow::new(1000);
+        assert!(window.receive(900));
+        window.shrink(100);
+        assert_eq!(window.release(900), None);
+        // All that is left of the large window is used up; the small one begins.
+        assert!(window.receive(100));
+        assert_eq!(window.release(49), None);
+        assert_eq!(window.release(1), Some(50));
+        assert!(window.receive(50));
+        assert!(!window.receive(1));
+        assert_eq!(window.grow(300), Some(200));
     }
 
     #[test]

@@ -29,8 +29,10 @@ mod stream;
 
 pub use abuse::{Limit, Rate, Rates};
 pub use config::Config;
-pub use connection::{Connection, Fields, Role};
-pub use error::{ConnectionError, ErrorCode, OpenError, ResetReason, SendError, StreamFault};
+pub use connection::{Connection, Fields, Pressure, Role};
+pub use error::{
+    ConnectionError, ErrorCode, HeaderListTooLarge, OpenError, ResetReason, SendError, StreamFault,
+};
 pub use event::{Event, HeadersKind};
 pub use frame::{PREFACE, StreamId};
 pub use header::{

@@ -112,6 +112,11 @@ impl OutputQueue {
         (self.total, self.total - self.len as u64)
     }
 
+    /// Bytes of payloads held by reference, which wait.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.len - (self.small.len() - self.written)
+    }
+
     /// Bytes held on the heap, without payloads held by reference.
     pub(crate) fn capacity(&self) -> usize {
         self.small.capacity() + self.large.capacity() * size_of::<(usize, Bytes)>()

@@ -74,7 +74,7 @@ pub(crate) struct Stream {
     pub(crate) is_scheduled: bool,
     /// So much was queued that the application waits until it is less.
     pub(crate) is_congested: bool,
-    /// The response to a HEAD request, or to CONNECT, has no content to count.
+    /// The response to a HEAD request has no content to count.
     pub(crate) has_no_content: bool,
     /// Something was sent, or there was nothing to send, since the last look at stalls.
     pub(crate) stalls: u8,
@@ -82,6 +82,8 @@ pub(crate) struct Stream {
     pub(crate) send_window: SendWindow,
     /// Delivered to the application, and not released.
     pub(crate) unreleased: u32,
+    /// Bytes of the request's header list.
+    pub(crate) headers: u32,
     /// Bytes that `content-length` still announces; `u64::MAX` if it announces nothing.
     pub(crate) announced: u64,
     pub(crate) queue: Option<Box<SendQueue>>,
@@ -93,6 +95,14 @@ pub(crate) struct SendQueue {
     pub(crate) chunks: VecDeque<Bytes>,
     pub(crate) len: usize,
     pub(crate) end: QueuedEnd,
+}
+
+impl SendQueue {
+    /// Bytes that it costs.
+    pub(crate) fn memory(&self) -> usize {
+        let trailers = if let QueuedEnd::Trailers(fields) = &self.end { fields.size } else { 0 };
+        size_of::<Self>() + self.len + self.chunks.capacity() * size_of::<Bytes>() + trailers
+    }
 }
 
 /// What comes behind the queued data.
@@ -108,6 +118,8 @@ pub(crate) enum QueuedEnd {
 #[derive(Debug)]
 pub(crate) struct OwnedFields {
     pub(crate) block: Option<HeaderBlock>,
+    /// Bytes of all fields.
+    pub(crate) size: usize,
     pub(crate) fields: Vec<(Box<str>, Box<[u8]>, bool)>,
 }
 
@@ -138,6 +150,7 @@ impl Stream {
             receive_window: ReceiveWindow::new(windows.0),
             send_window: SendWindow::new(windows.1),
             unreleased: 0,
+            headers: 0,
             announced: u64::MAX,
             queue: None,
         }
@@ -149,6 +162,16 @@ impl Stream {
 
     pub(crate) fn queued(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.len)
+    }
+
+    /// Bytes that its queue costs.
+    pub(crate) fn queue_memory(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.memory())
+    }
+
+    /// Drops what is queued. Returns the bytes that it cost.
+    pub(crate) fn drop_queue(&mut self) -> usize {
+        self.queue.take().map_or(0, |queue| queue.memory())
     }
 
     /// Nobody needs it any longer.

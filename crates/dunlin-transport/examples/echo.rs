@@ -259,6 +259,7 @@ async fn serve(address: &str, is_tls: bool) -> Result<(), Box<dyn std::error::Er
         let connection = Connection::server(Arc::clone(&shared.config), Instant::now());
         let echo = Echo { shared: Arc::clone(&shared), calls: Vec::new(), message: Bytes::new(), path: None };
         let (_, driver) = Driver::new(accepted.io, connection, echo);
+        let driver = driver.with_ledger(&accepted.ledger);
         tokio::spawn(async move {
             let reason = driver.await;
             if !matches!(reason, CloseReason::ByPeer | CloseReason::Shutdown) {

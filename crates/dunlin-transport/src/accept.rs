@@ -28,6 +28,7 @@ use self::counters::Counters;
 use self::handshake::Plan;
 use crate::address::{Address, ConnectionInfo};
 use crate::io::Io;
+use crate::ledger::Ledger;
 use crate::listener::Listener;
 use crate::platform::{AcceptFailure, accept_failure};
 use crate::proxy_protocol::ProxyProtocol;
@@ -44,6 +45,8 @@ pub struct Accepted {
     pub info: ConnectionInfo,
     /// Its place among the allowed connections; to be kept until the connection has ended.
     pub permit: ConnectionPermit,
+    /// The memory that it shares with others, for [`Driver::with_ledger`](crate::Driver::with_ledger).
+    pub ledger: Ledger,
 }
 
 /// What to do with a connection for which there is no place. Complete by definition.
@@ -73,6 +76,7 @@ pub struct Acceptor {
     listener: Listener,
     state: AcceptState,
     plan: Arc<Plan>,
+    ledger: Ledger,
     max_handshakes: usize,
     handshakes: JoinSet<Handshaken>,
     stop: Stop,
@@ -99,6 +103,7 @@ pub struct AcceptorBuilder {
     limit: ConnectionLimit,
     at_limit: AtLimit,
     plan: Plan,
+    ledger: Ledger,
     max_handshakes: usize,
 }
 
@@ -112,6 +117,18 @@ impl AcceptorBuilder {
     /// Shares a limit with other acceptors, in place of [`max_connections`](Self::max_connections).
     pub fn connection_limit(self, limit: ConnectionLimit) -> Self {
         Self { limit, ..self }
+    }
+
+    /// Bytes of memory that all connections may hold together; the [ledger](crate::ledger) says what is
+    /// counted, and who has to give when it is too much. Default 1 GiB. What one connection may hold is
+    /// [`max_connection_memory`](dunlin_http2::Config::max_connection_memory).
+    pub fn max_memory(self, bytes: usize) -> Self {
+        Self { ledger: Ledger::new(bytes), ..self }
+    }
+
+    /// Shares memory with other acceptors, in place of [`max_memory`](Self::max_memory).
+    pub fn ledger(self, ledger: Ledger) -> Self {
+        Self { ledger, ..self }
     }
 
     /// What to do with connections over the limit. Default: they wait.
@@ -159,6 +176,7 @@ impl AcceptorBuilder {
                 resume_at: None,
             },
             plan: Arc::new(self.plan),
+            ledger: self.ledger,
             max_handshakes: self.max_handshakes,
             handshakes: JoinSet::new(),
             stop: Stop { stop: Arc::new(stop), stopped },
@@ -173,6 +191,7 @@ impl Default for AcceptorBuilder {
             limit: ConnectionLimit::new(10_000),
             at_limit: AtLimit::default(),
             plan: Plan::default(),
+            ledger: Ledger::default(),
             max_handshakes: 1_000,
         }
     }
@@ -256,7 +275,7 @@ impl Acceptor {
             };
             match event {
                 Event::Accepted(Ok(Some((io, info, permit)))) => {
-                    let accepted = Accepted { io, info, permit };
+                    let accepted = Accepted { io, info, permit, ledger: self.ledger.clone() };
                     if self.plan.is_empty() {
                         self.counters.ready();
                         return Ok(Some(accepted));

@@ -10,10 +10,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use dunlin_http2::{Connection, ConnectionError, ErrorCode, Event};
+use dunlin_http2::{Connection, ConnectionError, ErrorCode, Event, Limit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+use tracing::debug;
 
+use crate::ledger::{Account, Ledger};
 use crate::operations::{Handle, Operations};
 
 /// What runs on a connection: a server or a client. All methods are called from the connection's
@@ -42,6 +44,13 @@ pub trait ConnectionHandler {
     /// The time of [`Self::poll_timeout`] has come.
     fn timeout(&mut self, connection: &mut Connection, now: Instant) {
         let _ = (connection, now);
+    }
+
+    /// Bytes that it holds for the connection beyond what the engine
+    /// [counts](dunlin_http2::Connection::held), such as messages that are put together. Asked for once in
+    /// a turn, so it has to be a number that is kept.
+    fn memory(&self) -> usize {
+        0
     }
 
     /// The connection has ended; nothing else follows. Its counters can be read for the last time.
@@ -78,6 +87,8 @@ const OUTPUT_LIMIT: usize = 512 << 10;
 const SLICES: usize = 64;
 /// After so long without streams a connection gives its buffers back.
 const IDLE: Duration = Duration::from_secs(1);
+/// How often a sleeping connection that holds much looks whether others need it.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the peer may take to read what was left to write when the connection ended.
 const FLUSH: Duration = Duration::from_secs(5);
 /// How long the peer may take to close its side after us, so that it gets to read our GOAWAY.
@@ -124,6 +135,7 @@ pub struct Driver<S, H: ConnectionHandler> {
     /// `rest` has not been looked at.
     is_unread: bool,
     timer: Option<Pin<Box<Sleep>>>,
+    account: Option<Account>,
     idle: Idle,
     stage: Stage,
 }
@@ -140,7 +152,7 @@ enum Idle {
 #[derive(Debug)]
 enum Stage {
     Running,
-    /// Nothing more is read; what is to be written goes out first.
+    /// What is to be written goes out first; what is read is thrown away.
     Flushing(CloseReason),
     /// Our side is closed. The peer may still read, until it closes its own.
     Lingering(CloseReason),
@@ -165,6 +177,7 @@ where
             rest: Vec::new(),
             is_unread: false,
             timer: None,
+            account: None,
             idle: Idle::Busy,
             stage: Stage::Running,
         };
@@ -189,10 +202,16 @@ where
         self
     }
 
+    /// Lets the connection share memory with others.
+    pub fn with_ledger(mut self, ledger: &Ledger) -> Self {
+        self.account = Some(ledger.open());
+        self
+    }
+
     /// Takes turns until there is nothing to do without waiting.
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         // One look at the clock is enough: the runtime lets no task go on for long.
-        let now = Instant::now();
+        let now = tokio::time::Instant::now().into_std();
         loop {
             match self.turn(cx, now) {
                 Ok(Poll::Ready(())) => {}
@@ -225,6 +244,8 @@ where
         if !is_waiting {
             return Ok(Poll::Ready(()));
         }
+        // The runtime lets no task go on for long, so this comes soon on a busy connection as well.
+        self.account()?;
         self.wait(cx, now)
     }
 
@@ -299,6 +320,26 @@ where
         }
     }
 
+    /// Bytes that the connection costs.
+    fn held(&self) -> usize {
+        self.connection.held() + self.rest.capacity() + self.handler.memory()
+    }
+
+    /// Enters what is held into the ledger, and hears whether that is too much.
+    fn account(&mut self) -> Result<(), CloseReason> {
+        let held = self.held();
+        let Some(account) = &mut self.account else { return Ok(()) };
+        match account.enter(held) {
+            Ok(pressure) => self.connection.set_memory_pressure(pressure),
+            Err(exceeded) => {
+                debug!(%exceeded, "connection ended for want of memory");
+                account.count_end();
+                return Err(self.connection.exceed_memory(exceeded.max_memory).into());
+            }
+        }
+        Ok(())
+    }
+
     /// Sets the timer for the next deadline. `Ready` if one has passed and was handled.
     fn wait(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
         let has_work = self.connection.stream_count() > 0 || !self.rest.is_empty();
@@ -314,11 +355,13 @@ where
                 self.connection.shrink();
                 (self.rest, self.batch) = (Vec::new(), Vec::new());
                 self.idle = Idle::Long;
-                None
+                // One more turn tells the ledger.
+                return Ok(Poll::Ready(()));
             }
         };
         let (of_engine, of_handler) = (self.connection.poll_timeout(now), self.handler.poll_timeout());
-        let Some(deadline) = [of_engine, of_handler, idle].into_iter().flatten().min() else {
+        let look = self.account.as_ref().filter(|account| account.is_large()).map(|_| now + LOOK);
+        let Some(deadline) = [of_engine, of_handler, idle, look].into_iter().flatten().min() else {
             self.timer = None;
             return Ok(Poll::Pending);
         };
@@ -377,6 +420,11 @@ where
                     let reason = ready!(this.run(cx));
                     this.connection.close(ErrorCode::NO_ERROR, "");
                     this.handler.closed(&this.connection, &reason);
+                    let held = this.held();
+                    if let Some(account) = &mut this.account {
+                        // What was queued is gone, and there is nothing more to end.
+                        let _ = account.enter(held);
+                    }
                     this.timer = Some(Box::pin(tokio::time::sleep(FLUSH)));
                     this.stage = match reason {
                         CloseReason::Io(_) => Stage::Lingering(reason),
@@ -384,11 +432,16 @@ where
                     };
                 }
                 Stage::Flushing(reason) => {
+                    // What a peer does not take at once is what others need.
+                    let is_memory_needed = matches!(
+                        reason,
+                        CloseReason::Protocol(ConnectionError::Abuse { limit: Limit::ServerMemory, .. })
+                    );
                     let is_late = this.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
                     // A peer that waits for us to read what it sends would not read what we send.
                     let _ = this.drain(cx);
                     match flush(&mut this.io, &mut this.connection, cx) {
-                        Poll::Pending if !is_late => {
+                        Poll::Pending if !is_late && !is_memory_needed => {
                             this.stage = Stage::Flushing(reason);
                             return Poll::Pending;
                         }
@@ -428,3 +481,6 @@ impl<S: AsyncRead + Unpin, H: ConnectionHandler> Driver<S, H> {
         }
     }
 }
+
+#[cfg(all(test, not(dunlin_loom)))]
+mod tests;

@@ -190,6 +190,10 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Ip(address) => address.fmt(f),
             Self::Host { host, port } => write!(f, "{host}:{port}"),
+            // Two slashes at the beginning of a path would be read as an authority.
+            Self::UnixPath(path) if path.as_os_str().as_encoded_bytes().starts_with(b"//") => {
+                write!(f, "unix://{}", path.display())
+            }
             Self::UnixPath(path) => write!(f, "unix:{}", path.display()),
             Self::UnixAbstract(name) => write!(f, "unix-abstract:{}", name.escape_ascii()),
         }
@@ -292,6 +296,7 @@ mod tests {
             ("unix:/run/a.sock", Endpoint::UnixPath("/run/a.sock".into()), "unix:/run/a.sock"),
             ("unix:///run/a.sock", Endpoint::UnixPath("/run/a.sock".into()), "unix:/run/a.sock"),
             ("unix:a.sock", Endpoint::UnixPath("a.sock".into()), "unix:a.sock"),
+            ("unix:////run/a.sock", Endpoint::UnixPath("//run/a.sock".into()), "unix:////run/a.sock"),
             ("unix-abstract:shop", Endpoint::UnixAbstract(b"shop"[..].into()), "unix-abstract:shop"),
         ] {
             let endpoint = given.parse::<Endpoint>();

@@ -7,8 +7,10 @@
 //! has no others, nor compression or renegotiation. The `aws-lc-rs` provider is not used, and no
 //! provider has to be installed for the process.
 
+mod any_certificate;
 mod client;
 mod client_auth;
+mod common;
 mod error;
 mod identity;
 mod info;
@@ -32,9 +34,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
-use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
@@ -106,14 +106,5 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// The versions from `min` on.
-fn versions_from(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
-    static ALL: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
-    match min {
-        TlsVersion::Tls12 => &ALL,
-        TlsVersion::Tls13 => &ALL[..1],
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

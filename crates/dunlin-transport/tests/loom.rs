@@ -1,10 +1,11 @@
-//! The queue of operations under a model checker, which tries all ways that threads can interleave:
+//! What connections share, the queue of operations and the ledger, under a model checker, which tries all ways that threads can interleave:
 //! `RUSTFLAGS="--cfg dunlin_loom" cargo test --release -p dunlin-transport --test loom`
 #![cfg(dunlin_loom)]
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
+use dunlin_transport::Ledger;
 use dunlin_transport::operations::Operations;
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
@@ -91,5 +92,26 @@ fn an_operation_is_taken_or_given_back_when_the_connection_ends() {
         drop(operations);
         let was_taken = thread.join().expect("it does not panic");
         assert!(was_taken || batch.is_empty());
+    });
+}
+
+#[test]
+fn a_ledger_ends_with_nothing_and_has_seen_the_most() {
+    model(|| {
+        let ledger = Ledger::new(1 << 20);
+        let threads: Vec<_> = [50_000, 70_000]
+            .into_iter()
+            .map(|held| {
+                let mut account = ledger.open();
+                thread::spawn(move || {
+                    account.enter(held).expect("far below the limit");
+                    account.enter(held / 2).expect("far below the limit");
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+        let counts = ledger.counts();
+        assert_eq!((counts.held, counts.connections), (0, 0));
+        assert!((70_000..=120_000).contains(&counts.most), "{counts:?}");
     });
 }

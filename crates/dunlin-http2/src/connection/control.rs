@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Connection, Phase, Role};
+use super::{Connection, Phase, Pressure, Role};
 use crate::abuse::Limit;
 use crate::bandwidth::PROBE;
 use crate::error::{ConnectionError, ErrorCode, ResetReason, StreamFault};
@@ -152,7 +152,8 @@ impl Connection {
         let size = self.receive_window.size();
         let stream_size = self.unacknowledged.back().copied().unwrap_or(self.initial_window);
         // Whichever window is the smaller one held the peer back.
-        let Some(wanted) = self.bandwidth.end(size.min(stream_size), max) else { return };
+        let wanted = self.bandwidth.end(size.min(stream_size), max);
+        let Some(wanted) = wanted.filter(|_| self.pressure == Pressure::None) else { return };
         if let Some(increment) = self.receive_window.grow(wanted) {
             self.output.write(|out| frame::write_window_update(out, StreamId::CONNECTION, increment));
         }

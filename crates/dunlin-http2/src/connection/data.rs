@@ -175,6 +175,7 @@ impl Connection {
             return None;
         };
         stream.unreleased += data.len() as u32;
+        self.held.received += data.len();
         if end_stream {
             self.end_receiving(key);
         } else if self.bandwidth.is_due()
@@ -194,6 +195,7 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(key) else { return };
         let bytes = stream.unreleased.min(u32::try_from(bytes).unwrap_or(u32::MAX));
         stream.unreleased -= bytes;
+        self.held.received -= bytes as usize;
         let is_finished = stream.is_finished();
         self.credit(Some(key), bytes);
         if is_finished {

@@ -142,12 +142,12 @@ impl Connection {
     fn request(&mut self, now: Instant, head: BlockHead, list: Arc<HeaderList>) -> Handled {
         self.note_skipped(head.stream);
         self.last_peer_stream = head.stream;
-        // Ours to ignore: it is above the identifier that the last GOAWAY named (RFC 9113 §6.8).
-        if self.shutdown.is_final() {
-            return self.refuse(now, head.stream);
-        }
-        if self.concurrent >= self.config.max_concurrent_streams {
-            return self.refuse(now, head.stream);
+        // A stream above the one that the last GOAWAY named is ours to ignore (RFC 9113 §6.8).
+        let is_full = self.concurrent >= self.config.max_concurrent_streams || self.is_out_of_memory();
+        if is_full || self.shutdown.is_final() {
+            self.abuse.spend(Limit::RefusedStreams, now)?;
+            self.write_reset(head.stream, ErrorCode::REFUSED_STREAM)?;
+            return Ok(None);
         }
         let kind = self.request_kind();
         let fault = match fault_of(&list, head, kind) {
@@ -165,6 +165,8 @@ impl Connection {
         let receiving = if head.end_stream { Receiving::Ended } else { Receiving::Data };
         let mut stream = Stream::new(head.stream, receiving, Sending::Headers, windows);
         stream.announced = announced(list.content_length());
+        stream.headers = u32::try_from(list.size()).unwrap_or(u32::MAX);
+        self.held.requests += stream.headers as usize;
         let key = self.streams.insert(stream);
         self.concurrent += 1;
         self.abuse.earn(Limit::WindowUpdates, 8);
@@ -175,12 +177,6 @@ impl Connection {
             headers: list,
             end_stream: head.end_stream,
         }))
-    }
-
-    fn refuse(&mut self, now: Instant, id: StreamId) -> Handled {
-        self.abuse.spend(Limit::RefusedStreams, now)?;
-        self.write_reset(id, ErrorCode::REFUSED_STREAM)?;
-        Ok(None)
     }
 
     /// Headers on a stream that there is: a response, or trailers.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Connection, Phase, Role};
 use crate::abuse::{Abuse, Limit};
-use crate::error::{ConnectionError, ErrorCode, OpenError, SendError};
+use crate::error::{ConnectionError, ErrorCode, HeaderListTooLarge, OpenError, SendError};
 use crate::event::Event;
 use crate::flow::SendWindow;
 use crate::frame::{self, HEADER_LEN, StreamId, flag, kind};
@@ -52,7 +52,8 @@ impl<'a> Fields<'a> {
 
     fn to_owned(self) -> OwnedFields {
         let own = |field: &Field<'_>| (field.name.into(), field.value.into(), field.is_sensitive);
-        OwnedFields { block: self.block.cloned(), fields: self.more.iter().map(own).collect() }
+        let fields = self.more.iter().map(own).collect();
+        OwnedFields { block: self.block.cloned(), size: self.size(), fields }
     }
 }
 
@@ -87,7 +88,7 @@ impl Connection {
             return Err(OpenError::Full { limit });
         }
         fields.more.iter().try_for_each(check_sent)?;
-        self.check_size(fields).map_err(|(size, limit)| OpenError::HeaderListTooLarge { size, limit })?;
+        self.check_size(fields)?;
         let id = StreamId::from_wire(self.next_stream);
         self.next_stream += 2;
         let sending = if end_stream { Sending::Ended } else { Sending::Data };
@@ -223,7 +224,9 @@ impl Connection {
         self.check_fields(fields)?;
         let Some(stream) = self.streams.get_mut(key) else { return Err(SendError::Closed) };
         if let Some(queue) = &mut stream.queue {
-            queue.end = QueuedEnd::Trailers(fields.to_owned());
+            let fields = fields.to_owned();
+            self.held.queued += fields.size;
+            queue.end = QueuedEnd::Trailers(fields);
             stream.sending = Sending::Draining;
             return Ok(());
         }
@@ -305,17 +308,20 @@ impl Connection {
     /// [`has_more`](Self::has_more) afterwards.
     ///
     /// # Errors
-    /// The peer gives its windows in crumbs. GOAWAY waits to be written.
+    /// The peer gives its windows in crumbs, or a server holds more than `max_connection_memory` for it.
+    /// GOAWAY waits to be written.
     pub fn transmit(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        let done = self.check_memory().and_then(|()| self.take_turns(now));
+        done.inspect_err(|error| self.fail(error))
+    }
+
+    fn take_turns(&mut self, now: Instant) -> Result<(), ConnectionError> {
         while self.output.len() < OUTPUT_TARGET
             && let Some(key) = self.ready.pop_front()
         {
             let Some(stream) = self.streams.get_mut(key) else { continue };
             stream.is_scheduled = false;
-            if let Err(error) = self.turn(key, now) {
-                self.fail(&error);
-                return Err(error);
-            }
+            self.turn(key, now)?;
             if self.send_window.available() == 0 && self.ready.front().is_some() {
                 break;
             }
@@ -363,6 +369,7 @@ impl Connection {
             stream.stalls = 0;
             self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
             take(queue, len, &mut self.output);
+            self.held.queued -= len;
             earn_by_content(&mut self.abuse, len);
         }
         if stream.is_congested && queue.len <= CONGESTED / 2 {
@@ -377,6 +384,7 @@ impl Connection {
             return Ok(());
         }
         let Some(queue) = stream.queue.take() else { return Ok(()) };
+        self.held.queued -= queue.memory();
         match queue.end {
             QueuedEnd::None => {}
             QueuedEnd::EndStream => self.set_sending(key, Sending::Ended),
@@ -428,6 +436,7 @@ impl Connection {
 
     fn enqueue(&mut self, key: StreamKey, data: Bytes, end_stream: bool) {
         let Some(stream) = self.streams.get_mut(key) else { return };
+        let before = stream.queue_memory();
         let queue = stream.queue.get_or_insert_with(|| Box::new(SendQueue::default()));
         queue.len += data.len();
         if !data.is_empty() {
@@ -437,6 +446,7 @@ impl Connection {
             queue.end = QueuedEnd::EndStream;
             stream.sending = Sending::Draining;
         }
+        self.held.queued += queue.memory() - before;
         let has_window = stream.send_window.available() > 0 || queue.len == 0;
         if has_window {
             self.schedule(key);
@@ -470,16 +480,16 @@ impl Connection {
 
     fn check_fields(&self, fields: Fields<'_>) -> Result<(), SendError> {
         fields.more.iter().try_for_each(check_sent)?;
-        self.check_size(fields).map_err(|(size, limit)| SendError::HeaderListTooLarge { size, limit })
+        Ok(self.check_size(fields)?)
     }
 
-    fn check_size(&self, fields: Fields<'_>) -> Result<(), (usize, u32)> {
+    fn check_size(&self, fields: Fields<'_>) -> Result<(), HeaderListTooLarge> {
         let limit = self.peer.max_header_list_size;
         if limit == u32::MAX {
             return Ok(());
         }
         let size = fields.size();
-        if size > limit as usize { Err((size, limit)) } else { Ok(()) }
+        if size > limit as usize { Err(HeaderListTooLarge { size, limit }) } else { Ok(()) }
     }
 
     fn write_headers(&mut self, id: StreamId, fields: Fields<'_>, end_stream: bool) {
@@ -547,7 +557,7 @@ fn write_header_block(
         Some(block) => encoder.encode_block(block, more, out),
         None => encoder.encode(more, out),
     }
-    let end_stream = if end_stream { flag::END_STREAM } else { 0 };
+    let end_stream = end_flag(end_stream);
     let header =
         |kind, flags, len: usize| frame::FrameHeader { len: len as u32, kind, flags, stream: id }.to_wire();
     let body = start + HEADER_LEN;

@@ -84,6 +84,9 @@ impl Connection {
         }
         self.phase = Phase::Closed;
         self.ready.clear();
+        for (_, stream) in self.streams.iter_mut() {
+            self.held.queued -= stream.drop_queue();
+        }
         // RFC 9113 §6.8: never more than was said before.
         let last = self.last_peer_stream.min(self.own_goaway);
         self.output.write(|out| frame::write_goaway(out, last, code, debug.as_bytes()));

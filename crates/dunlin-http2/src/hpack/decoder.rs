@@ -70,6 +70,8 @@ pub struct Decoder {
     is_update_due: bool,
     scratch: Arc<HeaderList>,
     memory: Vec<Remembered>,
+    /// Bytes that it costs.
+    memory_len: usize,
     next_to_forget: usize,
 }
 
@@ -86,6 +88,13 @@ struct Remembered {
     list: Arc<HeaderList>,
 }
 
+impl Remembered {
+    /// Bytes that it costs.
+    fn cost(&self) -> usize {
+        self.list.capacity() + size_of::<Self>()
+    }
+}
+
 impl Decoder {
     /// A decoder whose table may have `table_size` bytes: the SETTINGS_HEADER_TABLE_SIZE that the
     /// peer goes by at the start, 4,096.
@@ -96,6 +105,7 @@ impl Decoder {
             is_update_due: false,
             scratch: Arc::default(),
             memory: Vec::new(),
+            memory_len: 0,
             next_to_forget: 0,
         }
     }
@@ -109,13 +119,13 @@ impl Decoder {
 
     /// Bytes that this value holds on the heap.
     pub fn memory(&self) -> usize {
-        let lists = self.memory.iter().map(|one| one.list.capacity() + size_of::<Remembered>());
-        self.table.capacity() + self.scratch.capacity() + lists.sum::<usize>()
+        self.table.capacity() + self.scratch.capacity() + self.memory_len
     }
 
     /// Gives back what is only there to be faster next time.
     pub fn shrink(&mut self) {
         self.memory = Vec::new();
+        self.memory_len = 0;
         if let Some(list) = Arc::get_mut(&mut self.scratch) {
             list.shrink();
         }
@@ -174,6 +184,7 @@ impl Decoder {
             list: Arc::clone(list),
         };
         if self.memory.len() < REMEMBERED {
+            self.memory_len += new.cost();
             self.memory.push(new);
             return;
         }
@@ -181,7 +192,9 @@ impl Decoder {
         let stale = self.memory.iter().position(|one| one.changes != new.changes);
         let place = stale.unwrap_or(self.next_to_forget);
         self.next_to_forget = (place + 1) % REMEMBERED;
+        self.memory_len += new.cost();
         let old = std::mem::replace(&mut self.memory[place], new);
+        self.memory_len -= old.cost();
         self.scratch = old.list;
     }
 

@@ -20,6 +20,8 @@ pub struct Encoder {
     seen: [u32; SEEN],
     next_seen: usize,
     cached: Vec<CachedBlock>,
+    /// Bytes that they cost.
+    cached_len: usize,
     next_to_forget: usize,
 }
 
@@ -61,6 +63,7 @@ impl Encoder {
             seen: [0; SEEN],
             next_seen: 0,
             cached: Vec::new(),
+            cached_len: 0,
             next_to_forget: 0,
         }
     }
@@ -75,17 +78,18 @@ impl Encoder {
         self.pending = Some((lowest, size));
         self.table.set_max_size(size);
         self.cached.clear();
+        self.cached_len = 0;
     }
 
     /// Bytes that this value holds on the heap.
     pub fn memory(&self) -> usize {
-        let blocks = self.cached.iter().map(|one| size_of::<CachedBlock>() + one.bytes.capacity());
-        self.table.capacity() + blocks.sum::<usize>()
+        self.table.capacity() + self.cached_len
     }
 
     /// Gives back what is only there to be faster next time.
     pub fn shrink(&mut self) {
         self.cached = Vec::new();
+        self.cached_len = 0;
     }
 
     /// Appends one header block with these fields.
@@ -133,6 +137,7 @@ impl Encoder {
             self.cached[self.next_to_forget] = new;
             self.next_to_forget = (self.next_to_forget + 1) % CACHED;
         }
+        self.cached_len = self.cached.iter().map(|one| size_of::<CachedBlock>() + one.bytes.capacity()).sum();
     }
 
     fn size_updates(&mut self, out: &mut Vec<u8>) {

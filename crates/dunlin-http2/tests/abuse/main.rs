@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 mod limits;
+mod memory;
 mod rates;
 
 use dunlin_http2::{ConnectionError, ErrorCode, Limit};

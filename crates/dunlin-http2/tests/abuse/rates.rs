@@ -246,6 +246,21 @@ fn useful_work_pays_for_events() {
 }
 
 #[test]
+fn a_stream_that_ends_well_is_worth_one_reset_also_if_it_is_held() {
+    let rates = Rates { peer_resets: Rate::new(3, 0), ..Rates::default() };
+    let mut bench = Bench::server(Config::default().rates(rates), App::Silent);
+    let reset = |n: u32| [get(stream(n)), Frame::rst_stream(stream(n), code::CANCEL)];
+    (0..3).for_each(|n| allowed(&mut bench, &reset(n), "the burst"));
+    allowed(&mut bench, &[get(stream(3))], "a request");
+    let key = bench.key(stream(3));
+    bench.engine.hold(key);
+    crate::harness::answer(&mut bench.engine, key);
+    bench.engine.forget(key, dunlin_http2::ErrorCode::NO_ERROR);
+    allowed(&mut bench, &reset(4), "paid by the stream");
+    exceeds(&mut bench, &reset(5), Limit::PeerResets, 3);
+}
+
+#[test]
 fn what_ends_a_stream_is_no_empty_frame() {
     let rates = Rates { empty_frames: Rate::new(0, 0), ..Rates::default() };
     let mut bench = Bench::server(Config::default().rates(rates), App::Silent);

@@ -1,6 +1,6 @@
 //! What the settings and windows of a server allow us to send (RFC 9113 §5.1.2, §6.5, §6.9, §6.10).
 
-use dunlin_http2::{Config, Field, OpenError, SendError, StreamKey};
+use dunlin_http2::{Config, Field, HeaderListTooLarge, OpenError, SendError, StreamKey};
 use dunlin_testkit::http2::{Frame, code, flag, kind, setting};
 
 use crate::harness::{Bench, Seen, content_len, request_fields};
@@ -104,7 +104,7 @@ fn header_lists_are_not_larger_than_the_server_takes() {
     let least = size as u32;
     bench.send(&[settings(setting::MAX_HEADER_LIST_SIZE, least - 1)]);
     let refused = bench.engine.open(&fields[..], true);
-    assert_eq!(refused, Err(OpenError::HeaderListTooLarge { size, limit: least - 1 }));
+    assert_eq!(refused, Err(HeaderListTooLarge { size, limit: least - 1 }.into()));
     bench.send(&[settings(setting::MAX_HEADER_LIST_SIZE, least)]);
     assert!(bench.engine.open(&fields[..], true).is_ok());
 }

@@ -218,6 +218,7 @@ impl World {
             side.engine.shrink();
             let after = side.engine.memory();
             assert!(after < before, "{:?}: {after} bytes of {before}", side.engine.role());
+            assert_eq!(side.engine.held(), after, "{:?}: nothing is queued or unread", side.engine.role());
             side.releases_late = true;
         }
         let within = |window: u32| window.min(65_535 / 2) as usize;

@@ -63,10 +63,10 @@ impl Plan {
     }
 
     async fn steps(&self, accepted: Accepted) -> Result<Accepted, HandshakeError> {
-        let Accepted { io, mut info, permit } = accepted;
+        let Accepted { io, mut info, .. } = accepted;
         let (io, proxied) = read_header(io, &info.peer, &self.proxy_protocol).await?;
         info.proxied = proxied;
-        self.secure(Accepted { io, info, permit }).await
+        self.secure(Accepted { io, info, ..accepted }).await
     }
 }
 
@@ -78,10 +78,10 @@ impl Plan {
 
     async fn secure(&self, accepted: Accepted) -> Result<Accepted, HandshakeError> {
         let Some(tls) = &self.tls else { return Ok(accepted) };
-        let Accepted { io, mut info, permit } = accepted;
+        let Accepted { io, mut info, .. } = accepted;
         let (io, agreed) = tls.accept(io).await?;
         info.tls = Some(agreed);
-        Ok(Accepted { io, info, permit })
+        Ok(Accepted { io, info, ..accepted })
     }
 }
 

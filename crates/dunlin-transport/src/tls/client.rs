@@ -4,21 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, KeyLogFile, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
-use super::error::{TlsConfigError, TlsHandshakeError, protocols};
+use super::any_certificate::AnyCertificate;
+use super::common::Common;
+use super::error::{TlsConfigError, TlsHandshakeError};
 use super::identity::Identity;
 use super::info::{TlsInfo, TlsVersion};
 use super::pem::Files;
 use super::reload::{FileWatch, Recipe, ReloadCounts, Reloadable};
 use super::trust::TrustRoots;
-use super::{ALPN_H2, MissingAlpn, TlsIo, provider, versions_from};
+use super::{MissingAlpn, TlsIo, provider};
 use crate::io::Io;
 
 /// TLS for clients: whom to trust, who we are, and how to renew both.
@@ -42,7 +43,7 @@ pub struct ClientTls {
 }
 
 /// Collects the settings of a [`ClientTls`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct ClientTlsBuilder {
     /// `None` for those of the system.
@@ -50,27 +51,7 @@ pub struct ClientTlsBuilder {
     any_certificate: bool,
     identity: Option<Identity>,
     server_name: Option<String>,
-    alpn: Vec<Vec<u8>>,
-    missing_alpn: MissingAlpn,
-    min_version: TlsVersion,
-    resumption: bool,
-    key_log: bool,
-}
-
-impl Default for ClientTlsBuilder {
-    fn default() -> Self {
-        Self {
-            roots: None,
-            any_certificate: false,
-            identity: None,
-            server_name: None,
-            alpn: vec![ALPN_H2.to_vec()],
-            missing_alpn: MissingAlpn::default(),
-            min_version: TlsVersion::default(),
-            resumption: true,
-            key_log: false,
-        }
-    }
+    common: Common,
 }
 
 impl ClientTlsBuilder {
@@ -97,30 +78,35 @@ impl ClientTlsBuilder {
 
     /// The application protocols offered, most wanted first. Default: `h2` alone. An empty list turns
     /// ALPN off.
-    pub fn alpn(self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
-        Self { alpn: protocols.into_iter().map(Into::into).collect(), ..self }
+    pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        self.common.set_alpn(protocols);
+        self
     }
 
     /// What becomes of servers that take no part in ALPN. Default: refused.
-    pub fn missing_alpn(self, missing_alpn: MissingAlpn) -> Self {
-        Self { missing_alpn, ..self }
+    pub fn missing_alpn(mut self, missing_alpn: MissingAlpn) -> Self {
+        self.common.missing_alpn = missing_alpn;
+        self
     }
 
     /// The lowest TLS version. Default: 1.2, which HTTP/2 demands (RFC 9113 §9.2).
-    pub fn min_version(self, min_version: TlsVersion) -> Self {
-        Self { min_version, ..self }
+    pub fn min_version(mut self, min_version: TlsVersion) -> Self {
+        self.common.min_version = min_version;
+        self
     }
 
     /// Whether earlier sessions are continued, which saves a certificate exchange. Default: yes, for
     /// the last 256 servers. A reload forgets them.
-    pub fn resumption(self, resumption: bool) -> Self {
-        Self { resumption, ..self }
+    pub fn resumption(mut self, resumption: bool) -> Self {
+        self.common.resumption = resumption;
+        self
     }
 
     /// Writes the secrets of every connection to the file that the environment variable
     /// `SSLKEYLOGFILE` names, with which recorded traffic can be read. Default: no.
-    pub fn key_log(self, key_log: bool) -> Self {
-        Self { key_log, ..self }
+    pub fn key_log(mut self, key_log: bool) -> Self {
+        self.common.key_log = key_log;
+        self
     }
 
     /// Reads the files and the system's roots, and checks everything.
@@ -207,12 +193,10 @@ impl ClientTls {
         let stream = TlsConnector::from(self.shared.current())
             .connect(server_name, io)
             .await
-            .map_err(|source| TlsHandshakeError::from_io(source, &settings.alpn))?;
+            .map_err(|source| TlsHandshakeError::from_io(source, &settings.common.alpn))?;
         let (_, connection) = stream.get_ref();
         let info = TlsInfo::new(connection, sent_name.as_deref(), !settings.any_certificate);
-        if info.alpn.is_none() && settings.missing_alpn == MissingAlpn::Refuse && !settings.alpn.is_empty() {
-            return Err(TlsHandshakeError::MissingAlpn { ours: protocols(&settings.alpn) });
-        }
+        settings.common.check(&info)?;
         Ok((TlsIo::into_io(tokio_rustls::TlsStream::from(stream)), info))
     }
 }
@@ -238,7 +222,7 @@ impl Recipe for ClientTlsBuilder {
                 .map_err(|_| TlsConfigError::NoRoots { whose: "server" })?
         };
         let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(versions_from(self.min_version))
+            .with_protocol_versions(self.common.versions())
             .map_err(|source| TlsConfigError::Rustls { source })?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
@@ -249,54 +233,11 @@ impl Recipe for ClientTlsBuilder {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity)))
             }
         };
-        config.alpn_protocols.clone_from(&self.alpn);
-        if !self.resumption {
+        config.alpn_protocols.clone_from(&self.common.alpn);
+        if !self.common.resumption {
             config.resumption = Resumption::disabled();
         }
-        if self.key_log {
-            config.key_log = Arc::new(KeyLogFile::new());
-        }
+        config.key_log = self.common.key_log();
         Ok(config)
-    }
-}
-
-/// Takes any certificate; the signature that proves its key is still checked.
-#[derive(Debug)]
-struct AnyCertificate {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
     }
 }

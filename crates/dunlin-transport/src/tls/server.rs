@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use rustls::crypto::ring::Ticketer;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
-use rustls::{KeyLogFile, RootCertStore, ServerConfig};
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use super::client_auth::ClientCerts;
-use super::error::{TlsConfigError, TlsHandshakeError, protocols};
+use super::common::Common;
+use super::error::{TlsConfigError, TlsHandshakeError};
 use super::identity::{ByName, Identity, UnknownName};
 use super::info::{TlsInfo, TlsVersion};
 use super::pem::Files;
 use super::reload::{FileWatch, Recipe, ReloadCounts, Reloadable};
-use super::{ALPN_H2, MissingAlpn, TlsIo, provider, versions_from};
+use super::{MissingAlpn, TlsIo, provider};
 use crate::io::Io;
 
 /// TLS for servers: identities, what is asked of clients, and how to renew them.
@@ -39,32 +40,13 @@ pub struct ServerTls {
 }
 
 /// Collects the settings of a [`ServerTls`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct ServerTlsBuilder {
     identities: Vec<Identity>,
     unknown_name: UnknownName,
     client_certs: ClientCerts,
-    alpn: Vec<Vec<u8>>,
-    missing_alpn: MissingAlpn,
-    min_version: TlsVersion,
-    resumption: bool,
-    key_log: bool,
-}
-
-impl Default for ServerTlsBuilder {
-    fn default() -> Self {
-        Self {
-            identities: Vec::new(),
-            unknown_name: UnknownName::default(),
-            client_certs: ClientCerts::default(),
-            alpn: vec![ALPN_H2.to_vec()],
-            missing_alpn: MissingAlpn::default(),
-            min_version: TlsVersion::default(),
-            resumption: true,
-            key_log: false,
-        }
-    }
+    common: Common,
 }
 
 impl ServerTlsBuilder {
@@ -87,31 +69,36 @@ impl ServerTlsBuilder {
 
     /// The application protocols offered, most wanted first. Default: `h2` alone. An empty list turns
     /// ALPN off.
-    pub fn alpn(self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
-        Self { alpn: protocols.into_iter().map(Into::into).collect(), ..self }
+    pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        self.common.set_alpn(protocols);
+        self
     }
 
     /// What becomes of clients that take no part in ALPN. Default: refused.
-    pub fn missing_alpn(self, missing_alpn: MissingAlpn) -> Self {
-        Self { missing_alpn, ..self }
+    pub fn missing_alpn(mut self, missing_alpn: MissingAlpn) -> Self {
+        self.common.missing_alpn = missing_alpn;
+        self
     }
 
     /// The lowest TLS version. Default: 1.2, which HTTP/2 demands (RFC 9113 §9.2).
-    pub fn min_version(self, min_version: TlsVersion) -> Self {
-        Self { min_version, ..self }
+    pub fn min_version(mut self, min_version: TlsVersion) -> Self {
+        self.common.min_version = min_version;
+        self
     }
 
     /// Whether clients may continue earlier sessions by tickets. Default: yes. The tickets' keys live
     /// in memory, are renewed every six hours, and are replaced when a reload changes the roots for
     /// client certificates, so that no session outlives the trust it rests on.
-    pub fn resumption(self, resumption: bool) -> Self {
-        Self { resumption, ..self }
+    pub fn resumption(mut self, resumption: bool) -> Self {
+        self.common.resumption = resumption;
+        self
     }
 
     /// Writes the secrets of every connection to the file that the environment variable
     /// `SSLKEYLOGFILE` names, with which recorded traffic can be read. Default: no.
-    pub fn key_log(self, key_log: bool) -> Self {
-        Self { key_log, ..self }
+    pub fn key_log(mut self, key_log: bool) -> Self {
+        self.common.key_log = key_log;
+        self
     }
 
     /// Reads the files and checks everything.
@@ -185,13 +172,11 @@ impl ServerTls {
         let stream = TlsAcceptor::from(config)
             .accept(io)
             .await
-            .map_err(|source| TlsHandshakeError::from_io(source, &settings.alpn))?;
+            .map_err(|source| TlsHandshakeError::from_io(source, &settings.common.alpn))?;
         let (_, connection) = stream.get_ref();
         let verifies = settings.client_certs.roots().is_some();
         let info = TlsInfo::new(connection, connection.server_name(), verifies);
-        if info.alpn.is_none() && settings.missing_alpn == MissingAlpn::Refuse && !settings.alpn.is_empty() {
-            return Err(TlsHandshakeError::MissingAlpn { ours: protocols(&settings.alpn) });
-        }
+        settings.common.check(&info)?;
         Ok((TlsIo::into_io(tokio_rustls::TlsStream::from(stream)), info))
     }
 }
@@ -216,17 +201,15 @@ impl Recipe for ServerTlsBuilder {
         let identities = ByName::load(&self.identities, self.unknown_name, files, &provider)?;
         let client_roots = self.client_certs.roots().map(|roots| roots.load(files, "client")).transpose()?;
         let mut config = ServerConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(versions_from(self.min_version))
+            .with_protocol_versions(self.common.versions())
             .map_err(rustls)?
             .with_client_cert_verifier(self.client_certs.verifier(client_roots.as_ref(), &provider)?)
             .with_cert_resolver(Arc::new(identities));
-        config.alpn_protocols.clone_from(&self.alpn);
-        if self.key_log {
-            config.key_log = Arc::new(KeyLogFile::new());
-        }
+        config.alpn_protocols.clone_from(&self.common.alpn);
+        config.key_log = self.common.key_log();
         // Tickets alone: a cache on our side would grow with the clients.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        let ticketer = if self.resumption {
+        let ticketer = if self.common.resumption {
             // A continued session skips the client's certificate, so it must not survive its root.
             let kept = previous.filter(|previous| same_roots(&previous.client_roots, &client_roots));
             let ticketer = match kept.and_then(|previous| previous.ticketer.clone()) {

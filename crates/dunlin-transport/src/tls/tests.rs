@@ -46,10 +46,14 @@ fn client_of(authority: &Authority) -> ClientTlsBuilder {
     ClientTls::builder().roots(TrustRoots::from_pem(authority.pem()))
 }
 
-/// A server for `shop.test` and a client that trusts it.
-fn shop() -> (ClientTlsBuilder, ServerTlsBuilder) {
+/// A server of these names and a client that trusts it.
+pub(crate) fn sides_for(names: &[&str]) -> (ClientTlsBuilder, ServerTlsBuilder) {
     let authority = Authority::new();
-    (client_of(&authority), server_for(&authority.server(&["shop.test"])))
+    (client_of(&authority), server_for(&authority.server(names)))
+}
+
+fn shop() -> (ClientTlsBuilder, ServerTlsBuilder) {
+    sides_for(&["shop.test"])
 }
 
 #[test]

@@ -2,5 +2,6 @@
 
 mod client;
 mod honest;
+mod memory;
 mod on_server;
 mod server;

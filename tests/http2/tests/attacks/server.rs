@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dunlin_http2::{
     Config, Connection, ConnectionError, ErrorCode, Event, Field, HeaderBlock, HeadersKind, Limit, StreamKey,
 };
-use dunlin_transport::{CloseReason, ConnectionHandler, Driver};
+use dunlin_transport::{CloseReason, ConnectionHandler, Driver, Ledger};
 use tokio::sync::oneshot;
 
 /// What one connection went through.
@@ -72,6 +72,8 @@ type Shared = Arc<Mutex<Vec<Record>>>;
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What its connections hold.
+    pub ledger: Ledger,
     records: Shared,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -80,22 +82,27 @@ pub struct Server {
 impl Server {
     /// Starts it.
     pub fn start(config: Config) -> Self {
+        Self::with_ledger(config, Ledger::default())
+    }
+
+    /// Starts it with another limit of memory.
+    pub fn with_ledger(config: Config, ledger: Ledger) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the loopback has free ports");
         listener.set_nonblocking(true).expect("a socket that does not block");
         let address = listener.local_addr().expect("a bound socket");
         let (stop, stopped) = oneshot::channel();
         let records = Shared::default();
-        let shared = Arc::clone(&records);
+        let (shared, accounts) = (Arc::clone(&records), ledger.clone());
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 tokio::select! {
-                    () = serve(listener, Arc::new(config), shared) => {}
+                    () = serve(listener, Arc::new(config), shared, accounts) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { address, records, stop: Some(stop), thread: Some(thread) }
+        Self { address, ledger, records, stop: Some(stop), thread: Some(thread) }
     }
 
     /// The connections that no honest client was on, once they have all ended.
@@ -127,7 +134,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn serve(listener: std::net::TcpListener, config: Arc<Config>, records: Shared) {
+async fn serve(listener: std::net::TcpListener, config: Arc<Config>, records: Shared, ledger: Ledger) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a socket that does not block");
     let status = HeaderBlock::builder().field(Field::new(":status", "200"));
     // A cookie enters no table, so the answer is as long each time.
@@ -149,7 +156,7 @@ async fn serve(listener: std::net::TcpListener, config: Arc<Config>, records: Sh
             calls: HashMap::new(),
         };
         let (_, driver) = Driver::new(stream, connection, handler);
-        tokio::spawn(driver);
+        tokio::spawn(driver.with_ledger(&ledger));
     }
 }
 

@@ -69,7 +69,7 @@ async fn a_client_of_tls_1_2_is_served_unless_the_server_wants_more() {
     use rustls::pki_types::pem::PemObject;
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
     let mut old = rustls::ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS12])
+        .with_protocol_versions(&[&rustls::version::TLS12])
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
