@@ -9,7 +9,7 @@ use dunlin_http2::{Config, Field, HeaderBlock};
 #[cfg(feature = "tls")]
 use dunlin_transport::ServerTls;
 use dunlin_transport::accept::ConnectionLimit;
-use dunlin_transport::{BindError, EndpointError, ListenerOptions};
+use dunlin_transport::{BindError, EndpointError, Ledger, ListenerOptions};
 
 use crate::methods::{Methods, Service};
 use crate::placement::{Cost, Placement};
@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) config: Arc<Config>,
     pub(crate) listener: ListenerOptions,
     pub(crate) connections: ConnectionLimit,
+    pub(crate) ledger: Ledger,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ServerTls>,
 }
@@ -143,6 +144,7 @@ pub struct Builder {
     send_compressed: Encoding,
     listener: ListenerOptions,
     connections: ConnectionLimit,
+    max_memory: usize,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
 }
@@ -171,6 +173,7 @@ impl Default for Builder {
             send_compressed: Encoding::Identity,
             listener: ListenerOptions::default(),
             connections: ConnectionLimit::new(10_000),
+            max_memory: 1 << 30,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -274,6 +277,14 @@ impl Builder {
         self
     }
 
+    /// Bytes that all connections together may hold for their peers: windows, output, requests that are not
+    /// whole. 1 GiB. Close to it windows shrink; beyond it, connections above their fair share lose new
+    /// streams, and end.
+    pub fn max_memory(mut self, bytes: usize) -> Self {
+        self.max_memory = bytes;
+        self
+    }
+
     /// Options of the listening sockets and of what they accept.
     pub fn listener_options(mut self, options: ListenerOptions) -> Self {
         self.listener = options;
@@ -315,6 +326,7 @@ impl Builder {
             router: router(self.methods, self.placements)?,
             listener: self.listener,
             connections: self.connections,
+            ledger: Ledger::new(self.max_memory),
             #[cfg(feature = "tls")]
             tls: self.tls,
         };

@@ -23,7 +23,7 @@ use tokio::task::AbortHandle;
 use crate::builder::Settings;
 use crate::call::{Peer, ServerCall};
 use crate::methods::unknown_method;
-use crate::placement::TURN_BUDGET;
+use crate::placement::{Placement, TURN_BUDGET};
 use crate::router::Route;
 use crate::running::{Answer, Elsewhere, Request, Running, poll_caught};
 
@@ -348,7 +348,8 @@ impl ServerConnection {
             let Work::Ready(running) = std::mem::replace(&mut call.work, Work::Over) else { continue };
             let shared = Arc::clone(&call.shared);
             let route = &shared.route;
-            if spent >= TURN_BUDGET || !route.cost.is_in_place(route.placement) {
+            let is_forced = route.placement == Placement::InPlace;
+            if !is_forced && (spent >= TURN_BUDGET || !route.cost.is_in_place(route.placement)) {
                 let task = tokio::spawn(Elsewhere::new(running, shared));
                 call.work = Work::Elsewhere(task.abort_handle());
                 continue;
@@ -626,6 +627,10 @@ impl ConnectionHandler for ServerConnection {
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.next_deadline
+    }
+
+    fn memory(&self) -> usize {
+        self.assembling
     }
 
     fn timeout(&mut self, connection: &mut Connection, now: Instant) {

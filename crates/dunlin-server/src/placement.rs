@@ -20,7 +20,7 @@ pub enum Placement {
 
 /// Methods above this average are spawned at once.
 const SLOW: Duration = Duration::from_micros(10);
-/// What all methods of a turn may take together; the others are spawned.
+/// What all methods of a turn may take together; the others are spawned, unless they are to be in place.
 pub(crate) const TURN_BUDGET: Duration = Duration::from_micros(100);
 /// Every so many calls a method that is thought to be slow is tried again.
 const RETRY: u32 = 256;

@@ -54,8 +54,8 @@ impl Server {
     /// it is called on, until the last client of it is gone or it is shut down.
     pub fn in_process(&self) -> InProcess {
         let (connector, listener) = pipe::listen(IN_PROCESS_BACKLOG, IN_PROCESS_BUFFER);
-        let mut builder = Acceptor::builder().connection_limit(self.settings.connections.clone());
-        builder = builder.max_handshakes(usize::MAX);
+        let builder = Acceptor::builder().connection_limit(self.settings.connections.clone());
+        let builder = builder.ledger(self.settings.ledger.clone()).max_handshakes(usize::MAX);
         let acceptor = builder.build(listener);
         let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], shared: Arc::default() };
         let shutdown = bound.shutdown_handle();
@@ -178,7 +178,8 @@ impl BoundServer {
     pub fn and(mut self, listener: Listener) -> Self {
         let settings = &self.server.settings;
         #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
-        let mut builder: AcceptorBuilder = Acceptor::builder().connection_limit(settings.connections.clone());
+        let mut builder: AcceptorBuilder =
+            Acceptor::builder().connection_limit(settings.connections.clone()).ledger(settings.ledger.clone());
         #[cfg(feature = "tls")]
         if let Some(tls) = &settings.tls {
             builder = builder.tls(tls.clone());
@@ -336,7 +337,7 @@ async fn connection(
     if *shared.phase.borrow() != Phase::Serving {
         let _ = link.submit(Operation::ShutDown);
     }
-    let reason = Driver::with_operations(accepted.io, engine, handler, operations).await;
+    let reason = Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
     shared.connections().open.remove(&id);
     drop(accepted.permit);
     match reason {

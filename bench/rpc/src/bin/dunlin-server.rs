@@ -1,5 +1,7 @@
-//! `dunlin-server ADDRESS:PORT [--threads N] [--work MICROSECONDS]`
+//! `dunlin-server ADDRESS:PORT [--threads N] [--work MICROSECONDS] [--in-place 1]`; the last for tools under
+//! which a method seems slow that is not
 
+use dunlin::server::Placement;
 use dunlin::{Sender, Server, ServerContext, Status};
 use dunlin_bench_rpc::dunlin_peer::bench::{Echo, EchoServer, Msg, StreamReq};
 use dunlin_bench_rpc::{Arguments, work};
@@ -27,6 +29,10 @@ fn main() {
     let service = Service { work: arguments.option("--work") };
     arguments.runtime().block_on(async {
         let server = Server::builder().max_receive_message_size(64 << 20).add_service(EchoServer::new(service));
+        let server = match arguments.option("--in-place") {
+            0 => server,
+            _ => server.placement("/bench.Echo/Unary", Placement::InPlace),
+        };
         let bound = server.bind(arguments.text(0)).await.expect("a free address");
         println!("listening on {}", bound.local_addr());
         let _ = bound.serve().await;
