@@ -85,5 +85,8 @@ pub fn work(micros: usize) {
 /// The share of latencies below, in microseconds.
 pub fn percentile(latencies: &mut [u32], share: f64) -> u32 {
     latencies.sort_unstable();
-    latencies.get(((latencies.len() as f64 * share) as usize).min(latencies.len().saturating_sub(1))).copied().unwrap_or(0)
+    latencies
+        .get(((latencies.len() as f64 * share) as usize).min(latencies.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or(0)
 }

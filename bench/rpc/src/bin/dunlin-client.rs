@@ -22,7 +22,10 @@ fn main() {
                 tokio::spawn(async move {
                     let payload: dunlin::protobuf::bytes::Bytes = vec![0; size].into();
                     let mut latencies = Vec::with_capacity(count / in_flight * 2);
-                    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                    while left
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                        .is_ok()
+                    {
                         let began = Instant::now();
                         let request = Msg { payload: payload.clone(), ..Default::default() };
                         let reply = client.unary(request).await.expect("a reply");
@@ -38,6 +41,10 @@ fn main() {
             latencies.extend(task.await.expect("a task"));
         }
         let rate = count as f64 / started.elapsed().as_secs_f64();
-        println!("{rate:.0} calls/s, median {} us, 99 % {} us", percentile(&mut latencies, 0.5), percentile(&mut latencies, 0.99));
+        println!(
+            "{rate:.0} calls/s, median {} us, 99 % {} us",
+            percentile(&mut latencies, 0.5),
+            percentile(&mut latencies, 0.99)
+        );
     });
 }

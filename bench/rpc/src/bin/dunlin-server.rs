@@ -16,7 +16,12 @@ impl Echo for Service {
         Ok(request)
     }
 
-    async fn stream(&self, _: &mut ServerContext, request: StreamReq, mut out: Sender<Msg>) -> Result<(), Status> {
+    async fn stream(
+        &self,
+        _: &mut ServerContext,
+        request: StreamReq,
+        mut out: Sender<Msg>,
+    ) -> Result<(), Status> {
         for _ in 0..request.count {
             out.send(Msg { payload: vec![b'x'; request.size as usize].into(), ..Default::default() }).await?;
         }
@@ -28,7 +33,8 @@ fn main() {
     let arguments = Arguments::new();
     let service = Service { work: arguments.option("--work") };
     arguments.runtime().block_on(async {
-        let server = Server::builder().max_receive_message_size(64 << 20).add_service(EchoServer::new(service));
+        let server =
+            Server::builder().max_receive_message_size(64 << 20).add_service(EchoServer::new(service));
         let server = match arguments.option("--in-place") {
             0 => server,
             _ => server.placement("/bench.Echo/Unary", Placement::InPlace),

@@ -9,22 +9,24 @@ use dunlin::server::{Methods, ServerContext};
 use dunlin::{CallKind, Channel, Code, Encoding, Metadata, Method, Receiver, Sender, Server, Status};
 use tokio::sync::Notify;
 
-pub const UNARY: Method = Method::new("test.Echo", "Unary", "/test.Echo/Unary", CallKind::Unary);
-pub const UPLOAD: Method = Method::new("test.Echo", "Upload", "/test.Echo/Upload", CallKind::ClientStreaming);
-pub const LIST: Method = Method::new("test.Echo", "List", "/test.Echo/List", CallKind::ServerStreaming);
-pub const CHAT: Method = Method::new("test.Echo", "Chat", "/test.Echo/Chat", CallKind::BidiStreaming);
+pub(crate) const UNARY: Method = Method::new("test.Echo", "Unary", "/test.Echo/Unary", CallKind::Unary);
+pub(crate) const UPLOAD: Method =
+    Method::new("test.Echo", "Upload", "/test.Echo/Upload", CallKind::ClientStreaming);
+pub(crate) const LIST: Method =
+    Method::new("test.Echo", "List", "/test.Echo/List", CallKind::ServerStreaming);
+pub(crate) const CHAT: Method = Method::new("test.Echo", "Chat", "/test.Echo/Chat", CallKind::BidiStreaming);
 
-pub fn text(value: impl Into<String>) -> StringValue {
+pub(crate) fn text(value: impl Into<String>) -> StringValue {
     StringValue { value: value.into(), ..Default::default() }
 }
 
 /// What tests learn of the server.
 #[derive(Default, Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// A method that was told to wait is waiting.
-    pub waits: Notify,
+    pub(crate) waits: Notify,
     /// A method that waited was dropped.
-    pub dropped: Notify,
+    pub(crate) dropped: Notify,
 }
 
 struct OnDrop(Arc<Seen>);
@@ -132,7 +134,7 @@ async fn chat(
     (cx, result)
 }
 
-pub fn add(methods: &mut Methods, seen: Arc<Seen>) {
+pub(crate) fn add(methods: &mut Methods, seen: Arc<Seen>) {
     methods.unary(UNARY, move |cx, request| unary(Arc::clone(&seen), cx, request));
     methods.client_streaming(UPLOAD, upload);
     methods.server_streaming(LIST, list);
@@ -140,7 +142,7 @@ pub fn add(methods: &mut Methods, seen: Arc<Seen>) {
 }
 
 /// A client of the service over TCP, which lives as long as the runtime.
-pub async fn over_tcp() -> (Client, Arc<Seen>) {
+pub(crate) async fn over_tcp() -> (Client, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let server = Server::builder().methods(|methods| add(methods, Arc::clone(&seen)));
     let bound = server.bind("127.0.0.1:0").await.expect("a free port");
@@ -150,29 +152,29 @@ pub async fn over_tcp() -> (Client, Arc<Seen>) {
 }
 
 /// The same within the process.
-pub fn in_process() -> (Client, Arc<Seen>) {
+pub(crate) fn in_process() -> (Client, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let server =
         Server::builder().methods(|methods| add(methods, Arc::clone(&seen))).build().expect("a server");
     (Client::new(Channel::in_process(server.in_process().connector())), seen)
 }
 
-pub async fn ask(client: &Client, request: &str) -> Result<String, Status> {
+pub(crate) async fn ask(client: &Client, request: &str) -> Result<String, Status> {
     let response: StringValue = client.unary(UNARY, text(request)).await?;
     Ok(response.value)
 }
 
-pub fn code<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
+pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
     let status = result.expect_err("a status");
     (status.code(), status.message().to_owned())
 }
 
 /// More than any test takes that does not hang.
-pub async fn soon<F: Future>(future: F) -> F::Output {
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("not within 20 s")
 }
 
-pub fn metadata(pairs: &[(&str, &str)]) -> Metadata {
+pub(crate) fn metadata(pairs: &[(&str, &str)]) -> Metadata {
     let mut metadata = Metadata::new();
     pairs.iter().for_each(|(name, value)| metadata.append(name, value).expect("metadata"));
     metadata
