@@ -19,6 +19,7 @@ pub mod ambient;
 mod code;
 pub mod codec;
 mod compression;
+pub mod details;
 pub mod framing;
 pub mod halves;
 pub mod head;
@@ -32,6 +33,7 @@ pub mod timeout;
 
 pub use code::Code;
 pub use compression::{Compressor, Encoding, Encodings};
+pub use details::ErrorDetails;
 pub use metadata::{InvalidMetadata, Metadata};
 pub use method::{CallKind, Idempotency, Method, split_path};
 pub use status::{ResultExt, Status};

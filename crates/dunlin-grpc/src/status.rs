@@ -84,7 +84,8 @@ impl Status {
     }
 
     /// More for programs: an encoded `google.rpc.Status`, as `grpc-status-details-bin` has it. Empty
-    /// if there is none. [`ErrorDetails`](crate::ErrorDetails) reads and writes it.
+    /// if there is none. [`with_details`](Self::with_details) writes it,
+    /// [`error_details`](Self::error_details) reads it.
     pub fn details(&self) -> &Bytes {
         &self.0.details
     }
@@ -106,7 +107,8 @@ impl Status {
         self
     }
 
-    /// With an encoded `google.rpc.Status`, whose code and message have to be those of this status.
+    /// With an encoded `google.rpc.Status`, whose code and message have to be those of this status;
+    /// [`with_details`](Self::with_details) sees to that.
     #[must_use]
     pub fn with_details_bytes(mut self, details: impl Into<Bytes>) -> Self {
         self.0.details = details.into();
@@ -124,7 +126,10 @@ impl Status {
     #[must_use]
     pub fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         self.0.message = message.into();
-        self
+        match self.error_details() {
+            Ok(details) if !details.is_empty() => self.with_details(details),
+            _ => self,
+        }
     }
 
     /// What a status of the control plane becomes: codes that only an application's answer can have
@@ -153,8 +158,10 @@ impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Status");
         debug.field("code", &self.code()).field("message", &self.message());
-        if !self.details().is_empty() {
-            debug.field("details", &self.details());
+        match self.error_details() {
+            Ok(details) if details.is_empty() => {}
+            Ok(details) => drop(debug.field("details", &details)),
+            Err(_) => drop(debug.field("details", self.details())),
         }
         if !self.metadata().is_empty() {
             debug.field("metadata", self.metadata());

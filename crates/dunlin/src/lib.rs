@@ -32,6 +32,8 @@
 pub use dunlin_client as client;
 #[cfg(any(feature = "client", feature = "server"))]
 pub use dunlin_grpc as grpc;
+#[cfg(any(feature = "client", feature = "server"))]
+pub use dunlin_proto as proto;
 pub use dunlin_protobuf as protobuf;
 #[cfg(feature = "server")]
 pub use dunlin_server as server;
@@ -40,8 +42,8 @@ pub use dunlin_server as server;
 pub use dunlin_client::{CallOptions, Channel};
 #[cfg(any(feature = "client", feature = "server"))]
 pub use dunlin_grpc::{
-    CallKind, Code, Encoding, MessageInfo, MessageOptions, Metadata, Method, Receiver, ResultExt, Sender,
-    Status,
+    CallKind, Code, Encoding, ErrorDetails, MessageInfo, MessageOptions, Metadata, Method, Receiver,
+    ResultExt, Sender, Status,
 };
 #[cfg(feature = "server")]
 pub use dunlin_server::{CallHandle, Server, ServerContext};
