@@ -531,12 +531,14 @@ impl<Q: Send + 'static, R: Send + 'static> ClientStreamingCall<Q, R> {
     }
 }
 
+type Sending<Q> = (Arc<ClientCall>, Sender<Q>);
+
 /// Begins a call whose requests follow, and remembers how they are encoded.
 fn poll_streaming<Q: 'static>(
     progress: &mut Progress<CodecRef<Q>>,
     codec: &mut Option<CodecRef<Q>>,
     cx: &mut Context<'_>,
-) -> Poll<Result<(Arc<ClientCall>, Sender<Q>), Status>> {
+) -> Poll<Result<Sending<Q>, Status>> {
     if let Progress::New(new) = progress {
         *codec = Some(new.payload.clone());
     }
