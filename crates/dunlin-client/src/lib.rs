@@ -31,6 +31,7 @@ mod client;
 mod connection;
 mod credentials;
 mod dial;
+pub mod dynamic;
 mod manager;
 mod options;
 mod picker;

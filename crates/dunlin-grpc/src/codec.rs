@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dunlin_protobuf::dynamic::DynamicMessage;
 use dunlin_protobuf::table::TableRef;
-use dunlin_protobuf::{DecodeOptions, Encoded, Limits, Message};
+use dunlin_protobuf::{DecodeOptions, Encoded, Limits, Message, Reflect};
 
 use crate::Status;
 
@@ -147,6 +147,12 @@ impl Dynamic {
 
 impl Codec<DynamicMessage> for Dynamic {
     fn encode(&self, message: DynamicMessage, out: &mut Vec<u8>) -> Result<Bytes, Status> {
+        // By name: the same type may come from two pools.
+        let table = message.table();
+        if table.full_name() != self.0.full_name() {
+            let (found, wanted) = (table.full_name(), self.0.full_name());
+            return Err(Status::internal(format!("a message of type {found} where {wanted} is sent")));
+        }
         message.encode_into(out);
         Ok(Bytes::new())
     }

@@ -20,6 +20,7 @@ mod code;
 pub mod codec;
 mod compression;
 pub mod details;
+pub mod dynamic;
 pub mod framing;
 pub mod halves;
 pub mod head;

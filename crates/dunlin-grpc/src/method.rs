@@ -38,6 +38,17 @@ impl CallKind {
     }
 }
 
+impl fmt::Display for CallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unary => "unary",
+            Self::ClientStreaming => "client streaming",
+            Self::ServerStreaming => "server streaming",
+            Self::BidiStreaming => "bidirectional streaming",
+        })
+    }
+}
+
 /// What the schema says of calling a method twice (`idempotency_level`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Idempotency {

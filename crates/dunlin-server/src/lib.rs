@@ -32,6 +32,7 @@ mod builder;
 mod call;
 mod connection;
 mod context;
+pub mod dynamic;
 mod methods;
 mod placement;
 mod router;

@@ -1,6 +1,7 @@
 //! Calls from end to end, within one process: all kinds, and how they end.
 
 mod broken;
+mod dynamic;
 mod ends;
 mod harness;
 mod hops;
