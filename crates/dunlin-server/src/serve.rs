@@ -178,8 +178,9 @@ impl BoundServer {
     pub fn and(mut self, listener: Listener) -> Self {
         let settings = &self.server.settings;
         #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
-        let mut builder: AcceptorBuilder =
-            Acceptor::builder().connection_limit(settings.connections.clone()).ledger(settings.ledger.clone());
+        let mut builder: AcceptorBuilder = Acceptor::builder()
+            .connection_limit(settings.connections.clone())
+            .ledger(settings.ledger.clone());
         #[cfg(feature = "tls")]
         if let Some(tls) = &settings.tls {
             builder = builder.tls(tls.clone());
@@ -337,7 +338,8 @@ async fn connection(
     if *shared.phase.borrow() != Phase::Serving {
         let _ = link.submit(Operation::ShutDown);
     }
-    let reason = Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
+    let reason =
+        Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
     shared.connections().open.remove(&id);
     drop(accepted.permit);
     match reason {

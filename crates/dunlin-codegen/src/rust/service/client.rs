@@ -27,9 +27,15 @@ pub(super) fn client(cx: &Context<'_>, service: &Service, title: &str, code: &mu
             code.line("Self { client: self.client.with_options(options) }");
         });
         code.gap();
-        function(code, "pub fn channel", &["&self".into()], &format!("&{runtime}::client::Channel"), |code| {
-            code.line("self.client.channel()");
-        });
+        function(
+            code,
+            "pub fn channel",
+            &["&self".into()],
+            &format!("&{runtime}::client::Channel"),
+            |code| {
+                code.line("self.client.channel()");
+            },
+        );
         for rpc in &service.rpcs {
             rpc.docs(code);
             let mut arguments = vec!["&self".to_owned()];
