@@ -60,9 +60,10 @@ impl CallOptions {
         self
     }
 
-    /// All of this metadata.
+    /// All of this metadata, such as that of a call that is passed on; the channel has its own `user-agent`.
     pub fn extend_metadata(mut self, metadata: &Metadata) -> Self {
         self.metadata.extend(metadata);
+        self.metadata.remove("user-agent");
         self
     }
 
