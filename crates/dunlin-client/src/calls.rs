@@ -229,9 +229,15 @@ macro_rules! builder {
                 self.change(|options| options.wait_for_ready(wait))
             }
 
-            /// Compresses requests.
-            pub fn compress(self, encoding: Encoding) -> Self {
-                self.change(|options| options.compress(encoding))
+            /// What requests are compressed with.
+            pub fn encoding(self, encoding: Encoding) -> Self {
+                self.change(|options| options.encoding(encoding))
+            }
+
+            /// Whether the one request is compressed, if the call has a coding. Messages of streams have
+            /// options of their own.
+            pub fn compress(self, compress: bool) -> Self {
+                self.change(|options| options.compress(compress))
             }
 
             /// Bytes of a response message. 4 MiB.
@@ -311,8 +317,10 @@ forward! {
     metadata_bin(name: &str, value: impl AsRef<[u8]>);
     /// Whether to wait for a connection when connecting has failed.
     wait_for_ready(wait: bool);
-    /// Compresses the request.
-    compress(encoding: Encoding);
+    /// What the request is compressed with.
+    encoding(encoding: Encoding);
+    /// Whether the request is compressed, if the call has a coding.
+    compress(compress: bool);
     /// Bytes of the response message. 4 MiB.
     max_response_size(bytes: usize);
     /// Credentials, besides those of the channel.
@@ -448,6 +456,11 @@ impl<R> Response<R> {
     /// The message alone.
     pub fn into_inner(self) -> R {
         self.message
+    }
+
+    /// The message, the metadata before it and that behind it.
+    pub fn into_parts(self) -> (R, Metadata, Metadata) {
+        (self.message, self.headers, self.trailers)
     }
 }
 
@@ -585,6 +598,9 @@ impl<Q: Send + 'static, R: Send + 'static> Upload<Q, R> {
         self.sender.send_with(message, options).await
     }
 
+    /// Cancels the call, as dropping does.
+    pub fn cancel(self) {}
+
     /// Says that nothing follows, and waits for the response.
     ///
     /// # Errors
@@ -606,6 +622,9 @@ impl<Q: Send + 'static, R: Send + 'static> Upload<Q, R> {
 }
 
 /// A call with any number of requests and responses: awaited, it is both halves.
+///
+/// Both are to be kept: `let (_, responses) = call.await?` drops the sender at once, which cancels the call. A
+/// client that has nothing to send finishes it.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct BidiStreamingCall<Q: 'static, R: 'static> {
     progress: Progress<CodecRef<Q>>,

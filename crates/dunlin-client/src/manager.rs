@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use dunlin_grpc::Status;
 use dunlin_http2::Connection;
-use dunlin_transport::{CloseReason, Driver, Endpoint, Operations};
+use dunlin_transport::{CloseReason, ConnectError, Driver, Endpoint, Operations};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::channel::{Inner, State};
 use crate::connection::{ClientConnection, Operation};
+use crate::dial::DialError;
 use crate::picker::{Failing, Grow, Link, OneAddress, Queueing, ShutDown};
 use crate::target::host_of;
 
@@ -147,7 +148,13 @@ async fn dial(inner: &Weak<Inner>, endpoint: &Endpoint) -> Result<Result<Arc<Lin
     let settings = Arc::clone(&inner.upgrade().ok_or(Over)?.settings);
     let connecting = async {
         let dialled = settings.dialer.dial(endpoint, host_of(&settings.authority)).await;
-        let (io, info) = dialled.map_err(|error| causes(&error))?;
+        let (io, info) = dialled.map_err(|error| match &error {
+            // The address stands before it.
+            DialError::System(ConnectError::Refused { source, .. }) | DialError::Other { source, .. } => {
+                causes(source)
+            }
+            error => causes(error),
+        })?;
         let engine = Connection::client(Arc::clone(&settings.http2), Instant::now().into_std());
         let (handle, operations) = Operations::new();
         let link = Arc::new(Link::new(handle, info));

@@ -74,14 +74,14 @@ impl CallOptions {
         self
     }
 
-    /// Compresses requests; the server has to understand the coding. None.
-    pub fn compress(mut self, encoding: Encoding) -> Self {
+    /// What requests are compressed with; the server has to understand it. Nothing.
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = Some(encoding);
         self
     }
 
     /// Whether the one request of a call is compressed, if the call has a coding. Yes.
-    pub fn compress_request(mut self, compress: bool) -> Self {
+    pub fn compress(mut self, compress: bool) -> Self {
         self.is_plain = !compress;
         self
     }

@@ -101,6 +101,19 @@ impl Code {
     }
 }
 
+/// As messages carry it; a number that no code has is [`Code::Unknown`].
+impl From<i32> for Code {
+    fn from(number: i32) -> Self {
+        u32::try_from(number).ok().and_then(Self::from_number).unwrap_or(Self::Unknown)
+    }
+}
+
+impl From<Code> for i32 {
+    fn from(code: Code) -> Self {
+        code as Self
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

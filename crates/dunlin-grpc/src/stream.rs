@@ -295,6 +295,9 @@ impl<M: 'static> Sender<M> {
         Arc::clone(&self.host).signal(Signal::Flush);
     }
 
+    /// Cancels the call, as dropping does on a client. On a server the method's status says how it ended.
+    pub fn cancel(self) {}
+
     /// The sender as a `Sink`; closing it is [`finish`](Self::finish).
     pub fn into_sink(self) -> MessageSink<M> {
         MessageSink { sender: Some(self) }

@@ -45,7 +45,17 @@ impl ServerContext {
         &self.call.peer
     }
 
-    /// The metadata of the request.
+    /// The metadata of the request. To read it while the response's is written, keep the [call](Self::call):
+    ///
+    /// ```
+    /// # fn echo(cx: &mut dunlin_server::ServerContext) -> Result<(), dunlin_grpc::Status> {
+    /// let call = cx.call();
+    /// for value in call.metadata().get_all("x-tag") {
+    ///     cx.append_header("x-tag", value)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn metadata(&self) -> &Metadata {
         self.call.metadata()
     }
@@ -102,6 +112,30 @@ impl ServerContext {
         self.header(|headers| headers.insert_bin(name, value))
     }
 
+    /// The same, behind what the name has.
+    ///
+    /// # Errors
+    /// As [`insert_header`](Self::insert_header).
+    pub fn append_header_bin(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), Status> {
+        self.header(|headers| headers.append_bin(name, value))
+    }
+
+    /// Metadata that is sent behind the messages, with the status.
+    ///
+    /// # Errors
+    /// INTERNAL if the name or value can not be metadata.
+    pub fn insert_trailer(&mut self, name: &str, value: impl AsRef<str>) -> Result<(), Status> {
+        self.trailers.insert(name, value).status(dunlin_grpc::Code::Internal)
+    }
+
+    /// Bytes of a name that ends in `-bin`, behind the messages.
+    ///
+    /// # Errors
+    /// INTERNAL if the name can not have bytes.
+    pub fn insert_trailer_bin(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), Status> {
+        self.trailers.insert_bin(name, value).status(dunlin_grpc::Code::Internal)
+    }
+
     /// All of this metadata, behind what is there.
     ///
     /// # Errors
@@ -123,24 +157,20 @@ impl ServerContext {
         let _ = self.call.link.submit(Operation::Headers(Arc::clone(&self.call)));
     }
 
-    /// Metadata that is sent behind the messages, with the status.
+    /// All metadata that is sent behind the messages.
     pub fn trailers_mut(&mut self) -> &mut Metadata {
         &mut self.trailers
     }
 
-    /// Whether the request was compressed. Of streams, [`Receiver::info`](dunlin_grpc::Receiver::info)
-    /// tells it of each message.
-    pub fn is_request_compressed(&self) -> bool {
-        self.request.is_compressed
-    }
-
-    /// What is known of the one request.
+    /// What is known of the one request, such as whether it was compressed. Of streams,
+    /// [`Receiver::info`](dunlin_grpc::Receiver::info) tells it of each message.
     pub fn request_info(&self) -> MessageInfo {
         self.request
     }
 
     /// Compresses the messages of the response, if the client takes this coding. To be called before the
-    /// first of them.
+    /// first of them; each may still go as it is, by [`compress`](Self::compress) or its
+    /// [options](dunlin_grpc::MessageOptions). A client that does not take the coding gets them as they are.
     ///
     /// # Errors
     /// INTERNAL if the first message is sent already.

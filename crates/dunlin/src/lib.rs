@@ -40,7 +40,7 @@ pub use dunlin_protobuf as protobuf;
 pub use dunlin_server as server;
 
 #[cfg(feature = "client")]
-pub use dunlin_client::{CallOptions, Channel};
+pub use dunlin_client::{CallOptions, Channel, Client};
 #[cfg(any(feature = "client", feature = "server"))]
 pub use dunlin_grpc::{
     CallKind, Code, Encoding, ErrorDetails, MessageInfo, MessageOptions, Metadata, Method, Receiver,
@@ -48,3 +48,17 @@ pub use dunlin_grpc::{
 };
 #[cfg(feature = "server")]
 pub use dunlin_server::{CallHandle, Server, ServerContext};
+
+/// Includes what a build script has generated: the modules of the schemas' packages.
+///
+/// ```ignore
+/// // build.rs: fn main() { dunlin_build::compile("proto/shop.proto"); }
+/// dunlin::include_generated!();
+/// use shop::v1::Product;
+/// ```
+#[macro_export]
+macro_rules! include_generated {
+    () => {
+        include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+    };
+}

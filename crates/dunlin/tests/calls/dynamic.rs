@@ -283,9 +283,7 @@ async fn pass_on(
     responses: &mut Sender<Bytes>,
 ) -> Result<(), Status> {
     let raw = || CodecRef::<Bytes>::Static(&Raw);
-    let mut metadata = cx.metadata().clone();
-    metadata.remove("user-agent");
-    let options = CallOptions::new().extend_metadata(&metadata);
+    let options = CallOptions::new().extend_metadata(cx.metadata());
     let call = client.bidi_streaming_with(cx.method().clone(), raw(), raw()).options(options);
     let (mut sender, mut receiver) = call.await?;
     let there = async move {

@@ -72,7 +72,7 @@ async fn unary(
             cx.set_encoding(Encoding::Gzip).unwrap();
             Ok(text("x".repeat(size.parse().unwrap())))
         }
-        ("compressed", _) => Ok(text(cx.is_request_compressed().to_string())),
+        ("compressed", _) => Ok(text(cx.request_info().is_compressed.to_string())),
         _ => Ok(text(format!("echo {}", request.value))),
     };
     (cx, result)

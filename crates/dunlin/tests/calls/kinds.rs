@@ -55,7 +55,7 @@ async fn requests_and_responses_may_be_compressed() {
     let (client, _) = over_tcp().await;
     let call = |request: &str| client.unary::<_, StringValue>(UNARY, text(request));
     assert_eq!(soon(call("compressed ")).await.unwrap().value, "false");
-    assert_eq!(soon(call("compressed ").compress(Encoding::Gzip)).await.unwrap().value, "true");
+    assert_eq!(soon(call("compressed ").encoding(Encoding::Gzip)).await.unwrap().value, "true");
     let response = soon(call("gzip 100000").response()).await.unwrap();
     assert!(response.info().is_compressed && response.info().wire_len < 1000);
     assert_eq!(response.message().value.len(), 100_000);

@@ -1,0 +1,5 @@
+//! Compiles the schemas.
+
+fn main() {
+    dunlin_build::compile("proto/grpc/testing/test.proto");
+}
