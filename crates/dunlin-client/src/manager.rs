@@ -203,19 +203,35 @@ async fn ready(
     links: &mut Vec<Arc<Link>>,
     endpoint: &Endpoint,
 ) -> Result<(), Over> {
-    let (idle_timeout, most) = {
+    let (idle_timeout, most, backoff) = {
         let inner = inner.upgrade().ok_or(Over)?;
-        (inner.settings.idle_timeout, inner.settings.max_connections)
+        (inner.settings.idle_timeout, inner.settings.max_connections, inner.settings.backoff)
     };
     let mut idle_since = Instant::now();
-    publish(inner, links, false)?;
+    // After a failure no further connection is tried for a while; calls wait for those there are.
+    let (mut failures, mut grows_at) = (0, None);
+    publish(inner, links, Growth::Possible)?;
     loop {
+        let growth_again = async {
+            match grows_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             command = next(commands) => match command? {
                 Command::Lost(lost) => links.retain(|link| !Arc::ptr_eq(link, &lost)),
-                Command::Grow if links.len() < most => grow(inner, commands, links, endpoint).await?,
+                Command::Grow if links.len() < most && grows_at.is_none() => {
+                    if grow(inner, commands, links, endpoint).await? {
+                        failures = 0;
+                    } else {
+                        failures += 1;
+                        grows_at = Some(Instant::now() + backoff.after(failures));
+                    }
+                }
                 _ => continue,
             },
+            () = growth_again => grows_at = None,
             () = sleep_until(idle_since + idle_timeout) => {
                 idle_since = Instant::now();
                 if inner.upgrade().ok_or(Over)?.take_activity() || !links.iter().all(|link| link.is_idle()) {
@@ -229,18 +245,26 @@ async fn ready(
         if links.is_empty() {
             return Ok(());
         }
-        publish(inner, links, false)?;
+        publish(inner, links, if grows_at.is_some() { Growth::Impossible } else { Growth::Possible })?;
     }
 }
 
-/// Opens one more connection, and goes on to listen meanwhile.
+/// Whether there may be one more connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Growth {
+    Possible,
+    Underway,
+    Impossible,
+}
+
+/// Opens one more connection, and goes on to listen meanwhile. Whether that went well.
 async fn grow(
     inner: &Weak<Inner>,
     commands: &mut Commands,
     links: &mut Vec<Arc<Link>>,
     endpoint: &Endpoint,
-) -> Result<(), Over> {
-    publish(inner, links, true)?;
+) -> Result<bool, Over> {
+    publish(inner, links, Growth::Underway)?;
     let dialled = dial(inner, endpoint);
     tokio::pin!(dialled);
     loop {
@@ -248,23 +272,26 @@ async fn grow(
             grown = &mut dialled => {
                 match grown? {
                     Ok(link) => links.push(link),
-                    Err(why) => tracing::debug!(%endpoint, why, "cannot open a further connection"),
+                    Err(why) => {
+                        tracing::debug!(%endpoint, why, "cannot open a further connection");
+                        return Ok(false);
+                    }
                 }
-                return Ok(());
+                return Ok(true);
             }
             command = next(commands) => if let Command::Lost(lost) = command? {
                 links.retain(|link| !Arc::ptr_eq(link, &lost));
-                publish(inner, links, true)?;
+                publish(inner, links, Growth::Underway)?;
             },
         }
     }
 }
 
-/// Lets calls choose among these; if they are too few, calls ask for more unless `is_growing`.
-fn publish(inner: &Weak<Inner>, links: &[Arc<Link>], is_growing: bool) -> Result<(), Over> {
+/// Lets calls choose among these. If they are too few, calls ask for more, or wait for it.
+fn publish(inner: &Weak<Inner>, links: &[Arc<Link>], growth: Growth) -> Result<(), Over> {
     let inner = inner.upgrade().ok_or(Over)?;
-    let may_grow = !is_growing && links.len() < inner.settings.max_connections;
-    let grow = may_grow.then(|| Grow::new(inner.commands.downgrade()));
+    let may_grow = growth != Growth::Impossible && links.len() < inner.settings.max_connections;
+    let grow = may_grow.then(|| Grow::new(inner.commands.downgrade(), growth == Growth::Underway));
     inner.publish(State::Ready, Arc::new(OneAddress { links: links.to_vec(), grow }), None);
     Ok(())
 }

@@ -68,19 +68,19 @@ impl Picker for ShutDown {
 /// Connections to one address.
 pub(crate) struct OneAddress {
     pub(crate) links: Vec<Arc<Link>>,
-    /// Asks for one more, if there may be more.
+    /// Asks for one more, if there may be more. Calls wait for it when all others are full.
     pub(crate) grow: Option<Grow>,
 }
 
-/// Asks the manager for one more connection, once.
+/// Asks the manager for one more connection, once; or one is being made already.
 pub(crate) struct Grow {
     is_asked: AtomicBool,
     manager: mpsc::WeakUnboundedSender<Command>,
 }
 
 impl Grow {
-    pub(crate) fn new(manager: mpsc::WeakUnboundedSender<Command>) -> Self {
-        Self { is_asked: AtomicBool::new(false), manager }
+    pub(crate) fn new(manager: mpsc::WeakUnboundedSender<Command>, is_underway: bool) -> Self {
+        Self { is_asked: AtomicBool::new(is_underway), manager }
     }
 
     fn ask(&self) {
@@ -102,6 +102,7 @@ impl Picker for OneAddress {
         let Some(first) = alive.next() else { return Pick::Queue };
         if let Some(grow) = &self.grow {
             grow.ask();
+            return Pick::Queue;
         }
         let least = alive.fold(first, |least, link| if link.open() < least.open() { link } else { least });
         Pick::Complete(Arc::clone(least))

@@ -1,8 +1,11 @@
 //! Calls from end to end, within one process: all kinds, and how they end.
 
 mod broken;
+mod channel;
 mod dynamic;
 mod ends;
 mod harness;
 mod hops;
 mod kinds;
+mod requests;
+mod serving;
