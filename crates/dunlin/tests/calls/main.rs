@@ -8,4 +8,6 @@ mod harness;
 mod hops;
 mod kinds;
 mod requests;
+#[cfg(feature = "tls")]
+mod secure;
 mod serving;
