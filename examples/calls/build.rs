@@ -1,5 +1,5 @@
 //! Generates the services and their clients.
 
-fn main() {
-    dunlin_build::compile("proto/example.proto");
+fn main() -> Result<(), dunlin_build::Error> {
+    dunlin_build::Builder::new().files(["proto/example.proto", "proto/shop.proto"]).compile()
 }

@@ -130,6 +130,20 @@ fn relative_links_of_documents_lead_to_tracked_files() {
     assert!(faults.is_empty(), "links that lead nowhere:\n{}", faults.join("\n"));
 }
 
+/// The listings for other libraries were compiled by hand; ours is a program of the examples.
+#[test]
+fn the_service_in_the_documents_is_the_program_and_short() {
+    let document = read("docs/one-service.md");
+    let program = read("examples/calls/src/bin/shop.rs");
+    let start = program.find("dunlin::include_generated!();").expect("the program has its schema first");
+    let end = program.find("\n#[tokio::test]").expect("the program ends with its test");
+    let code = &program[start..end];
+    let proto = read("examples/calls/proto/shop.proto");
+    assert!(document.contains(&format!("```rust\n{code}```\n")), "docs/one-service.md has another program");
+    assert!(document.contains(&format!("```proto\n{proto}```\n")), "docs/one-service.md has another schema");
+    assert!(code.lines().count() <= 70, "the program has {} lines", code.lines().count());
+}
+
 fn is_url(target: &str) -> bool {
     let scheme = target.split_once(':').map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c)))
