@@ -103,8 +103,8 @@ impl OldServiceClient {
         Self { client: self.client.with_options(options) }
     }
 
-    pub fn channel(&self) -> &::dunlin::client::Client {
-        &self.client
+    pub fn channel(&self) -> &::dunlin::client::Channel {
+        self.client.channel()
     }
 
     /// Gone soon.

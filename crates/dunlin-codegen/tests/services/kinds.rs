@@ -222,8 +222,8 @@ impl ShopServiceClient {
         Self { client: self.client.with_options(options) }
     }
 
-    pub fn channel(&self) -> &::dunlin::client::Client {
-        &self.client
+    pub fn channel(&self) -> &::dunlin::client::Channel {
+        self.client.channel()
     }
 
     /// One product, by its name in \[brackets\].

@@ -376,8 +376,8 @@ impl GreeterClient_ {
         Self { client: self.client.with_options(options) }
     }
 
-    pub fn channel(&self) -> &::dunlin::client::Client {
-        &self.client
+    pub fn channel(&self) -> &::dunlin::client::Channel {
+        self.client.channel()
     }
 
     /// What every client has.
@@ -557,8 +557,8 @@ impl GreeterClientClient {
         Self { client: self.client.with_options(options) }
     }
 
-    pub fn channel(&self) -> &::dunlin::client::Client {
-        &self.client
+    pub fn channel(&self) -> &::dunlin::client::Channel {
+        self.client.channel()
     }
 }
 
@@ -623,8 +623,8 @@ impl WordCountClient {
         Self { client: self.client.with_options(options) }
     }
 
-    pub fn channel(&self) -> &::dunlin::client::Client {
-        &self.client
+    pub fn channel(&self) -> &::dunlin::client::Channel {
+        self.client.channel()
     }
 }
 
@@ -689,8 +689,8 @@ impl GuideClient {
         Self { client: self.client.with_options(options) }
     }
 
-    pub fn channel(&self) -> &::dunlin::client::Client {
-        &self.client
+    pub fn channel(&self) -> &::dunlin::client::Channel {
+        self.client.channel()
     }
 }
 
@@ -754,8 +754,8 @@ impl Self_Client {
         Self { client: self.client.with_options(options) }
     }
 
-    pub fn channel(&self) -> &::dunlin::client::Client {
-        &self.client
+    pub fn channel(&self) -> &::dunlin::client::Channel {
+        self.client.channel()
     }
 }
 
@@ -819,8 +819,8 @@ impl _1Client {
         Self { client: self.client.with_options(options) }
     }
 
-    pub fn channel(&self) -> &::dunlin::client::Client {
-        &self.client
+    pub fn channel(&self) -> &::dunlin::client::Channel {
+        self.client.channel()
     }
 }
 
