@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use dunlin_grpc::{Encoding, Metadata, Method, Status};
 use dunlin_http2::{HeaderBlock, StreamKey};
 
 use crate::channel::Channel;
-use crate::connection::Operation;
+use crate::connection::{Operation, Ticket};
 use crate::picker::Link;
 use crate::report::CallReport;
 
@@ -41,6 +42,8 @@ struct State {
     /// It was refused, and begun again.
     was_refused: bool,
     cancelled: Option<Status>,
+    /// Of who looks for a connection.
+    waker: Option<Waker>,
     is_receiver_gone: bool,
 }
 
@@ -108,7 +111,12 @@ impl ClientCall {
             state.picked.get_or_insert_with(|| tokio::time::Instant::now().into_std());
         }
         link.begin();
-        if link.handle.submit(Operation::Begin(Arc::clone(self))).is_err() {
+        let submitted = link.handle.submit(Operation::Begin(Ticket::new(Arc::clone(self))));
+        if let Err(closed) = submitted {
+            // The call is not lost: it goes on to look.
+            if let Operation::Begin(ticket) = closed.0 {
+                let _ = ticket.call();
+            }
             link.set_gone();
             self.leave_link();
             return Err(Status::unavailable("the connection has ended"));
@@ -136,6 +144,18 @@ impl ClientCall {
         self.state().key = Some(key);
     }
 
+    /// Ready if it is cancelled while someone looks for a connection.
+    pub(crate) fn poll_cancelled(&self, cx: &Context<'_>) -> Poll<Status> {
+        let mut state = self.state();
+        match &state.cancelled {
+            Some(status) => Poll::Ready(status.clone()),
+            None => {
+                state.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
     /// Why it was cancelled before it could begin.
     pub(crate) fn cancelled(&self) -> Option<Status> {
         self.state().cancelled.clone()
@@ -151,11 +171,14 @@ impl ClientCall {
 
     /// The user wants no more of it.
     pub(crate) fn cancel(self: &Arc<Self>, status: Status) {
-        let link = {
+        let (link, waker) = {
             let mut state = self.state();
             state.cancelled.get_or_insert_with(|| status.clone());
-            state.link.clone()
+            (state.link.clone(), state.waker.take())
         };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
         match link {
             Some(link) => {
                 // One that has ended has told the call.

@@ -60,9 +60,9 @@ impl Start {
 
     /// The one request of the call.
     fn encode<Q: 'static>(&mut self, request: Q, codec: &CodecRef<Q>) -> Result<(), Status> {
-        let encoding = match self.options.is_plain {
-            true => Encoding::Identity,
-            false => self.options.encoding.unwrap_or(Encoding::Identity),
+        let encoding = match self.options.compresses {
+            Some(false) => Encoding::Identity,
+            _ => self.options.encoding.unwrap_or(Encoding::Identity),
         };
         let limit = self.options.max_request.unwrap_or(usize::MAX);
         let mut out = Outgoing::default();

@@ -68,6 +68,7 @@ pub(crate) struct ChannelSettings {
     pub(crate) max_connections: usize,
     pub(crate) credentials: Credentials,
     pub(crate) is_secure: bool,
+    pub(crate) connection_window: u32,
     user_agent: String,
 }
 
@@ -269,7 +270,11 @@ impl Channel {
             let pick = async {
                 loop {
                     let wait = call.waits_for_ready;
-                    let link = std::future::poll_fn(|cx| self.poll_pick(&call.method, wait, cx)).await?;
+                    let look = |cx: &mut Context<'_>| match call.poll_cancelled(cx) {
+                        Poll::Ready(status) => Poll::Ready(Err(status)),
+                        Poll::Pending => self.poll_pick(&call.method, wait, cx),
+                    };
+                    let link = std::future::poll_fn(look).await?;
                     match call.begin_on(&link) {
                         Ok(()) => return Ok(()),
                         Err(status) => match call.cancelled() {
@@ -312,6 +317,7 @@ pub struct ChannelBuilder {
     tls: Option<ClientTls>,
     is_custom_secure: bool,
     config: Config,
+    connection_window: u32,
     encodings: Encodings,
     backoff: Backoff,
     connect_timeout: Duration,
@@ -341,6 +347,7 @@ impl ChannelBuilder {
             tls: None,
             is_custom_secure: false,
             config: Config::default(),
+            connection_window: 1 << 20,
             encodings: Encodings::default(),
             backoff: Backoff::default(),
             connect_timeout: Duration::from_secs(20),
@@ -443,17 +450,18 @@ impl ChannelBuilder {
         self
     }
 
-    /// Bytes of a stream that a server may send before they are read. 256 KiB; it grows with the measured
-    /// path.
+    /// Bytes of a stream that a server may send before they are read. 256 KiB, at least 65,535; it grows with
+    /// the measured path.
     pub fn stream_window_size(mut self, bytes: u32) -> Self {
-        self.config = self.config.initial_window_size(bytes);
+        self.config = self.config.initial_window_size(bytes.max(65_535));
         self
     }
 
-    /// Bytes of all streams of a connection together that a server may send before they are read. 1 MiB; it
-    /// grows as that of streams.
+    /// Bytes of all streams of a connection together that a server may send before they are read. 1 MiB, at
+    /// least 65,535; it grows as that of streams.
     pub fn connection_window_size(mut self, bytes: u32) -> Self {
-        self.config = self.config.connection_window_size(bytes);
+        self.connection_window = bytes.max(65_535);
+        self.config = self.config.connection_window_size(self.connection_window);
         self
     }
 
@@ -511,6 +519,7 @@ impl ChannelBuilder {
             max_connections: self.max_connections,
             credentials: self.credentials,
             is_secure,
+            connection_window: self.connection_window,
             user_agent,
         };
         let (commands, unstarted) = mpsc::unbounded_channel();

@@ -19,19 +19,43 @@ use dunlin_transport::{CloseReason, ConnectionHandler};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::ClientCall;
+use crate::channel::ChannelSettings;
 use crate::manager::Command;
 use crate::picker::Link;
 
 /// What others ask of a connection.
 pub(crate) enum Operation {
     /// A call has chosen this connection.
-    Begin(Arc<ClientCall>),
+    Begin(Ticket),
     /// A half of a call has something to tell.
     Signal(Arc<ClientCall>, Signal),
     /// Nobody wants the call any longer.
     Cancel(Arc<ClientCall>, Status),
     /// No more calls; the connection ends with the last one.
     ShutDown,
+}
+
+/// A call on its way to a connection. Lost on the way, it ends.
+pub(crate) struct Ticket(Option<Arc<ClientCall>>);
+
+impl Ticket {
+    pub(crate) fn new(call: Arc<ClientCall>) -> Self {
+        Self(Some(call))
+    }
+
+    /// The call has arrived.
+    pub(crate) fn call(mut self) -> Option<Arc<ClientCall>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call.leave_link();
+            call.finish(Err(Status::unavailable("the connection has ended")), Metadata::new());
+        }
+    }
 }
 
 impl fmt::Debug for Operation {
@@ -49,6 +73,8 @@ impl fmt::Debug for Operation {
 pub(crate) struct ClientConnection {
     link: Arc<Link>,
     encodings: Arc<Encodings>,
+    /// Bytes that all readers of the connection together may have read without telling it.
+    credit: usize,
     /// The server's first SETTINGS make the connection ready.
     ready: Option<oneshot::Sender<Result<(), String>>>,
     manager: mpsc::WeakUnboundedSender<Command>,
@@ -76,13 +102,14 @@ struct Call {
 impl ClientConnection {
     pub(crate) fn new(
         link: Arc<Link>,
-        encodings: Arc<Encodings>,
+        settings: Arc<ChannelSettings>,
         ready: oneshot::Sender<Result<(), String>>,
         manager: mpsc::WeakUnboundedSender<Command>,
     ) -> Self {
         Self {
             link,
-            encodings,
+            encodings: Arc::clone(&settings.encodings),
+            credit: settings.connection_window as usize / 16,
             ready: Some(ready),
             manager,
             calls: Vec::new(),
@@ -128,11 +155,32 @@ impl ClientConnection {
         call.channel.clone().begin_again(call);
     }
 
+    fn send_waiting_elsewhere(&mut self) {
+        for call in std::mem::take(&mut self.waiting) {
+            self.send_elsewhere(call);
+        }
+    }
+
+    /// Ends all calls, as there is no connection any longer.
+    fn cut_off(&mut self, why: &str) {
+        for call in std::mem::take(&mut self.calls).into_iter().flatten() {
+            call.shared.leave_link();
+            let status = Status::unavailable(format!("connection to {} lost: {why}", self.link.info.peer));
+            call.shared.finish(Err(status.with_source(call.shared.report(None))), Metadata::new());
+        }
+        self.count = 0;
+    }
+
     // ------------------------------------------------------------ requests
 
     fn begin(&mut self, connection: &mut Connection, call: Arc<ClientCall>, now: Instant) {
         if let Some(deadline) = call.deadline {
             self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+        }
+        if let Some(status) = call.cancelled() {
+            call.leave_link();
+            call.finish(Err(status), Metadata::new());
+            return;
         }
         if !self.waiting.is_empty() {
             self.waiting.push_back(call);
@@ -173,6 +221,8 @@ impl ClientConnection {
             }
             Err(OpenError::GoingAway) => {
                 self.leave();
+                // If that is because all identifiers are used up, the server does not know.
+                connection.shut_down(now);
                 self.send_elsewhere(call);
                 return true;
             }
@@ -190,6 +240,9 @@ impl ClientConnection {
         let slot = key.slot as usize;
         if self.calls.len() <= slot {
             self.calls.resize_with(slot + 1, || None);
+        }
+        if let Some(old) = self.calls[slot].as_ref().map(|call| call.key) {
+            self.end(connection, old, Err(Status::unavailable("the stream has ended")), Metadata::new());
         }
         self.count += 1;
         let shared = Arc::clone(&call);
@@ -264,7 +317,7 @@ impl ClientConnection {
     ) {
         let encodings = Arc::clone(&self.encodings);
         // What readers keep to themselves is never more than the window of the connection, all together.
-        let credit_step = (CREDIT / self.count.max(1)).clamp(1, 2048);
+        let credit_step = (self.credit / self.count.max(1)).clamp(1, 2048);
         let Some(call) = self.call(key) else { return };
         match head::read_response(headers, has_ended, &encodings) {
             ResponseHead::Messages(encoding) => {
@@ -379,8 +432,6 @@ impl ClientConnection {
     }
 }
 
-/// Bytes that all readers of a connection together may have read without telling it.
-const CREDIT: usize = 128 << 10;
 /// Requests below this size are copied into the output.
 const LARGE: usize = 4096;
 
@@ -402,8 +453,12 @@ impl ConnectionHandler for ClientConnection {
             Event::Reset { stream, reason } => self.reset(connection, stream, &reason, now),
             Event::Settings => {
                 self.link.set_limit(connection.peer_settings().max_concurrent_streams);
-                if let Some(ready) = self.ready.take() {
-                    let _ = ready.send(Ok(()));
+                if let Some(ready) = self.ready.take()
+                    && ready.send(Ok(())).is_err()
+                {
+                    // Nobody waits for it any longer.
+                    self.leave();
+                    connection.shut_down(now);
                 }
                 self.open_waiting(connection, now);
             }
@@ -412,9 +467,7 @@ impl ConnectionHandler for ClientConnection {
                 let debug = debug.escape_ascii();
                 self.going = Some(format!("the server goes away ({code}, {debug})"));
                 self.leave();
-                for call in std::mem::take(&mut self.waiting) {
-                    self.send_elsewhere(call);
-                }
+                self.send_waiting_elsewhere();
             }
             _ => {}
         }
@@ -422,7 +475,11 @@ impl ConnectionHandler for ClientConnection {
 
     fn operation(&mut self, connection: &mut Connection, operation: Operation, now: Instant) {
         match operation {
-            Operation::Begin(call) => self.begin(connection, call, now),
+            Operation::Begin(ticket) => {
+                if let Some(call) = ticket.call() {
+                    self.begin(connection, call, now);
+                }
+            }
             Operation::Signal(call, signal) => {
                 let Some(key) = call.key() else { return };
                 match signal {
@@ -430,17 +487,24 @@ impl ConnectionHandler for ClientConnection {
                     Signal::Consumed(bytes) => {
                         connection.release(key, bytes);
                         if let Some(call) = self.call(key) {
-                            let released = call.inlet.prepay(&call.shared.halves);
+                            let released = call.inlet.read(&call.shared.halves);
                             connection.release(key, released);
                         }
                     }
-                    Signal::ReceiverDropped(bytes) => connection.release(key, bytes),
+                    Signal::ReceiverDropped(bytes) => {
+                        connection.release(key, bytes);
+                        if let Some(call) = self.call(key) {
+                            let released = call.inlet.read(&call.shared.halves);
+                            connection.release(key, released);
+                        }
+                    }
                     Signal::SenderDropped | Signal::Failed(_) => {}
                 }
             }
             Operation::Cancel(call, status) => self.cancel(connection, &call, status),
             Operation::ShutDown => {
                 self.leave();
+                self.send_waiting_elsewhere();
                 connection.shut_down(now);
             }
         }
@@ -465,14 +529,30 @@ impl ConnectionHandler for ClientConnection {
         }
         self.leave();
         // These were never sent.
+        self.send_waiting_elsewhere();
+        self.cut_off(&why);
+    }
+
+    fn refused(&mut self, operation: Operation) {
+        match operation {
+            Operation::Begin(ticket) => {
+                if let Some(call) = ticket.call() {
+                    self.send_elsewhere(call);
+                }
+            }
+            // A call that has just gone elsewhere finds its cancellation there.
+            Operation::Cancel(..) | Operation::Signal(..) | Operation::ShutDown => {}
+        }
+    }
+}
+
+impl Drop for ClientConnection {
+    /// The task has ended without a word: it panicked, or the runtime is gone.
+    fn drop(&mut self) {
+        self.leave();
         for call in std::mem::take(&mut self.waiting) {
-            self.send_elsewhere(call);
+            drop(Ticket::new(call));
         }
-        for call in std::mem::take(&mut self.calls).into_iter().flatten() {
-            call.shared.leave_link();
-            let status = Status::unavailable(format!("connection to {} lost: {why}", self.link.info.peer));
-            call.shared.finish(Err(status.with_source(call.shared.report(None))), Metadata::new());
-        }
-        self.count = 0;
+        self.cut_off("its task has ended");
     }
 }

@@ -37,14 +37,29 @@ struct Over;
 
 /// Drives a channel until it is shut down or nobody holds it.
 pub(crate) async fn run(inner: Weak<Inner>, mut commands: Commands) {
+    let end = End(inner);
     let mut links = Vec::new();
-    let _ = serve(&inner, &mut commands, &mut links).await;
+    let _ = serve(&end.0, &mut commands, &mut links).await;
     for link in links {
         let _ = link.handle.submit(Operation::ShutDown);
     }
-    if let Some(inner) = inner.upgrade() {
-        inner.publish(State::Shutdown, Arc::new(ShutDown), None);
+}
+
+/// However the manager ends, by a panic of a resolver or with its runtime, no call waits for it.
+struct End(Weak<Inner>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.publish(State::Shutdown, Arc::new(ShutDown), None);
+        }
     }
+}
+
+/// So long after, or never.
+fn after(begin: Instant, wait: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    begin.checked_add(wait).unwrap_or_else(|| begin + NEVER)
 }
 
 async fn serve(inner: &Weak<Inner>, commands: &mut Commands, links: &mut Vec<Arc<Link>>) -> Result<(), Over> {
@@ -103,7 +118,7 @@ async fn connect(
             }
             Err(status) => {
                 failures += 1;
-                let again = began + backoff.after(failures);
+                let again = after(began, backoff.after(failures));
                 {
                     let inner = inner.upgrade().ok_or(Over)?;
                     let status = status.from_control_plane();
@@ -160,8 +175,7 @@ async fn dial(inner: &Weak<Inner>, endpoint: &Endpoint) -> Result<Result<Arc<Lin
         let link = Arc::new(Link::new(handle, info));
         let (ready, is_ready) = oneshot::channel();
         let manager = inner.upgrade().map(|inner| inner.commands.downgrade()).ok_or("the channel is gone")?;
-        let handler =
-            ClientConnection::new(Arc::clone(&link), Arc::clone(&settings.encodings), ready, manager);
+        let handler = ClientConnection::new(Arc::clone(&link), Arc::clone(&settings), ready, manager);
         let driver = Driver::with_operations(io, engine, handler, operations);
         let peer = link.info.peer.clone();
         tokio::spawn(async move {
@@ -210,6 +224,11 @@ async fn ready(
     let mut idle_since = Instant::now();
     // After a failure no further connection is tried for a while; calls wait for those there are.
     let (mut failures, mut grows_at) = (0, None);
+    // What was lost while it was being made was told to nobody.
+    links.retain(|link| !link.is_gone());
+    if links.is_empty() {
+        return Ok(());
+    }
     publish(inner, links, Growth::Possible)?;
     loop {
         let growth_again = async {
@@ -226,13 +245,13 @@ async fn ready(
                         failures = 0;
                     } else {
                         failures += 1;
-                        grows_at = Some(Instant::now() + backoff.after(failures));
+                        grows_at = Some(after(Instant::now(), backoff.after(failures)));
                     }
                 }
                 _ => continue,
             },
             () = growth_again => grows_at = None,
-            () = sleep_until(idle_since + idle_timeout) => {
+            () = sleep_until(after(idle_since, idle_timeout)) => {
                 idle_since = Instant::now();
                 if inner.upgrade().ok_or(Over)?.take_activity() || !links.iter().all(|link| link.is_idle()) {
                     continue;
@@ -242,6 +261,7 @@ async fn ready(
                 }
             }
         }
+        links.retain(|link| !link.is_gone());
         if links.is_empty() {
             return Ok(());
         }

@@ -23,7 +23,7 @@ pub struct CallOptions {
     pub(crate) max_request: Option<usize>,
     pub(crate) credentials: Credentials,
     pub(crate) is_detached: bool,
-    pub(crate) is_plain: bool,
+    pub(crate) compresses: Option<bool>,
 }
 
 impl CallOptions {
@@ -82,7 +82,7 @@ impl CallOptions {
 
     /// Whether the one request of a call is compressed, if the call has a coding. Yes.
     pub fn compress(mut self, compress: bool) -> Self {
-        self.is_plain = !compress;
+        self.compresses = Some(compress);
         self
     }
 
@@ -131,7 +131,7 @@ impl CallOptions {
             self.credentials = credentials;
         }
         self.is_detached |= first.is_detached;
-        self.is_plain |= first.is_plain;
+        self.compresses = self.compresses.or(first.compresses);
         self
     }
 }

@@ -115,7 +115,11 @@ impl Encoding {
                 writer.write_all(compressed).and_then(|()| writer.try_finish())
             }
             #[cfg(feature = "zstd")]
-            Self::Zstd => zstd::stream::copy_decode(compressed, &mut out),
+            Self::Zstd => zstd::stream::read::Decoder::with_buffer(compressed).and_then(|mut reader| {
+                // 8 MiB, as RFC 8878 §3.1.1.1.2 recommends: a message may name any window.
+                reader.window_log_max(23)?;
+                io::copy(&mut reader, &mut out).map(drop)
+            }),
             Self::Custom(compressor) => compressor.decompress(compressed, &mut out),
         };
         if out.is_exceeded {

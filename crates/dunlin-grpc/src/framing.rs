@@ -174,6 +174,12 @@ impl Outgoing {
         self.len() == 0
     }
 
+    /// Takes everything away, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.small.clear();
+        self.large = Bytes::new();
+    }
+
     /// Appends a message: `encode` appends its bytes to the buffer, and may return more that stand
     /// behind them.
     ///
@@ -206,8 +212,8 @@ impl Outgoing {
         let body = start + PREFIX_LEN;
         let large = encode(&mut self.small)?;
         let mut len = self.small.len() - body + large.len();
-        if len > limit {
-            return Err(too_large(len, limit));
+        if len > limit.min(u32::MAX as usize) {
+            return Err(too_large(len, limit.min(u32::MAX as usize)));
         }
         if encoding.is_identity() || len == 0 {
             self.large = large;

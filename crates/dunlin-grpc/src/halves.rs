@@ -236,7 +236,8 @@ impl Halves {
         if let Some(frame) = incoming.frames.pop_front() {
             incoming.owed += frame.credit;
             let is_hungry = incoming.is_large_coming && incoming.frames.is_empty();
-            let is_due = is_hungry || incoming.owed >= incoming.reading.credit_step;
+            let was_prepaid = frame.credit < frame.payload.len();
+            let is_due = is_hungry || was_prepaid || incoming.owed >= incoming.reading.credit_step;
             let due = is_due.then(|| std::mem::take(&mut incoming.owed));
             let reading = incoming.reading;
             return Poll::Ready((Incomings::Message(frame, reading), due));
@@ -291,26 +292,26 @@ impl Halves {
         Poll::Pending
     }
 
-    /// Queues what `write` appends. Whether the connection has to be told.
-    pub(crate) fn queue(
-        &self,
-        write: impl FnOnce(&mut Outgoing) -> Result<(), Status>,
-    ) -> Result<bool, Status> {
+    /// Queues encoded messages, and leaves `out` empty. Whether the connection has to be told.
+    pub(crate) fn queue(&self, out: &mut Outgoing) -> Result<bool, Status> {
         let mut queue = lock(&self.outgoing);
         if let Some(status) = &queue.closed {
-            return Err(status.clone());
+            let status = status.clone();
+            out.clear();
+            return Err(status);
         }
-        let mut out = Outgoing { small: std::mem::take(&mut queue.small), large: Bytes::new() };
-        let before = out.small.len();
-        let result = write(&mut out);
-        queue.len += out.len() - before;
-        queue.small = out.small;
+        queue.len += out.len();
+        if queue.small.is_empty() {
+            std::mem::swap(&mut queue.small, &mut out.small);
+        } else {
+            queue.small.extend_from_slice(&out.small);
+        }
         if !out.large.is_empty() {
             let head = std::mem::take(&mut queue.small);
             queue.chunks.push_back(head.into());
-            queue.chunks.push_back(out.large);
+            queue.chunks.push_back(std::mem::take(&mut out.large));
         }
-        result?;
+        out.clear();
         Ok(!std::mem::replace(&mut queue.is_signalled, true))
     }
 

@@ -15,6 +15,8 @@ pub struct Inlet {
     deframer: Deframer,
     /// What has come of the unfinished message is released.
     is_prepaid: bool,
+    /// Bytes of a whole message that were released before it was read.
+    unread: usize,
 }
 
 /// What became of a piece of content.
@@ -60,6 +62,7 @@ impl Inlet {
             };
             if std::mem::take(&mut self.is_prepaid) {
                 frame.credit = start - rest.len();
+                self.unread = frame.payload.len();
             }
             fed.messages += 1;
             if let Some(unwanted) = halves.receive(frame) {
@@ -79,9 +82,16 @@ impl Inlet {
         self.deframer.held()
     }
 
-    /// Bytes that are held of a message that is not whole.
+    /// The reader has read: what was released before is not held any longer. Gives bytes to be released now.
+    pub fn read(&mut self, halves: &Halves) -> usize {
+        self.unread = 0;
+        self.prepay(halves)
+    }
+
+    /// Bytes that are held without counting against a window: of a message that is not whole, and of one that
+    /// was larger than the window and is not read.
     pub fn held(&self) -> usize {
-        self.deframer.held()
+        self.deframer.held() + self.unread
     }
 
     /// The content is over: INTERNAL if that is within a message.

@@ -226,13 +226,14 @@ pub struct Sender<M: 'static> {
     codec: CodecRef<M>,
     /// Of the host, from the first message on.
     writing: Option<Writing>,
+    scratch: Outgoing,
     is_done: bool,
 }
 
 impl<M: 'static> Sender<M> {
     /// Messages to the peer of `host`.
     pub fn new(host: Arc<dyn Host>, codec: CodecRef<M>) -> Self {
-        Self { host, codec, writing: None, is_done: false }
+        Self { host, codec, writing: None, scratch: Outgoing::default(), is_done: false }
     }
 
     /// Queues a message, as soon as less than 64 KiB of this stream are queued.
@@ -281,8 +282,11 @@ impl<M: 'static> Sender<M> {
         let writing = *self.writing.get_or_insert_with(|| self.host.writing());
         let encoding = if options.is_plain { Encoding::Identity } else { writing.encoding };
         let (codec, limit) = (&self.codec, writing.limit);
-        let write = |out: &mut Outgoing| out.push(encoding, limit, |out| codec.encode(message, out));
-        if self.host.halves().queue(write)? {
+        // What a panic of the codec has left behind.
+        self.scratch.clear();
+        // Not under the lock that the connection waits for.
+        self.scratch.push(encoding, limit, |out| codec.encode(message, out))?;
+        if self.host.halves().queue(&mut self.scratch)? {
             Arc::clone(&self.host).signal(Signal::Flush);
         }
         Ok(())

@@ -82,7 +82,8 @@ impl Config {
     }
 
     /// The size up to which windows grow when a connection turns out to be long and fast. 8 MiB for
-    /// the connection and for each stream; windows that begin larger stay as they are. 0 turns the
+    /// the connection, and a quarter of that for each stream, so that one that is not read leaves the others
+    /// something; windows that begin larger stay as they are. 0 turns the
     /// growth off.
     pub fn max_window_size(self, bytes: u32) -> Self {
         Self { max_window_size: bytes.min(crate::flow::MAX_WINDOW as u32), ..self }

@@ -110,6 +110,8 @@ pub struct Connection {
     /// The highest of those that were reset too long ago to be among them.
     forgotten_reset: StreamId,
     is_capacity_wanted: bool,
+    /// It is told behind the events that made it.
+    is_capacity_due: bool,
 
     receive_window: ReceiveWindow,
     send_window: SendWindow,
@@ -195,6 +197,7 @@ impl Connection {
             resets: VecDeque::new(),
             forgotten_reset: StreamId::CONNECTION,
             is_capacity_wanted: false,
+            is_capacity_due: false,
             receive_window,
             send_window: SendWindow::new(INITIAL_WINDOW),
             bandwidth: Bandwidth::default(),
@@ -290,7 +293,12 @@ impl Connection {
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
         }
+        // Whoever opens streams now may get the slot of one whose end was told before this.
+        if std::mem::take(&mut self.is_capacity_due) {
+            return Ok(Some(Event::Capacity));
+        }
         match self.receive(now, input) {
+            Ok(None) if std::mem::take(&mut self.is_capacity_due) => Ok(Some(Event::Capacity)),
             Ok(event) => Ok(event),
             Err(error) => {
                 *input = &[];
@@ -456,7 +464,7 @@ impl Connection {
     fn tell_capacity(&mut self) {
         if self.is_capacity_wanted && self.available_streams() > 0 {
             self.is_capacity_wanted = false;
-            self.events.push_back(Event::Capacity);
+            self.is_capacity_due = true;
         }
     }
 

@@ -51,7 +51,9 @@ struct State {
     encoding: Option<Encoding>,
     cancelled: Option<Status>,
     is_over: bool,
-    wakers: Vec<Waker>,
+    /// By a number that each who waits has.
+    wakers: Vec<(u64, Waker)>,
+    next_waker: u64,
     extensions: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
@@ -160,7 +162,7 @@ impl ServerCall {
             state.is_over = true;
             std::mem::take(&mut state.wakers)
         };
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(|(_, waker)| waker.wake());
         self.finish(status.clone());
     }
 
@@ -249,7 +251,7 @@ impl CallHandle {
     /// Waits until the client has gone or the time is up. If the call ends well, that never comes, and
     /// the future stays pending.
     pub fn cancelled(&self) -> Cancelled {
-        Cancelled(Arc::clone(&self.0))
+        Cancelled { call: Arc::clone(&self.0), place: None }
     }
 
     /// A future whose calls have the deadline of this one, wherever it runs.
@@ -270,9 +272,25 @@ impl CallHandle {
 }
 
 /// Ready once a call is cancelled; see [`CallHandle::cancelled`].
-#[derive(Clone)]
 #[must_use = "futures do nothing unless polled"]
-pub struct Cancelled(Arc<ServerCall>);
+pub struct Cancelled {
+    call: Arc<ServerCall>,
+    place: Option<u64>,
+}
+
+impl Clone for Cancelled {
+    fn clone(&self) -> Self {
+        Self { call: Arc::clone(&self.call), place: None }
+    }
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.call.state().wakers.retain(|(other, _)| *other != place);
+        }
+    }
+}
 
 impl fmt::Debug for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -284,13 +302,22 @@ impl Future for Cancelled {
     /// Why: CANCELLED or DEADLINE_EXCEEDED.
     type Output = Status;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Status> {
-        let mut state = self.0.state();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Status> {
+        let this = &mut *self;
+        let mut state = this.call.state();
         if let Some(status) = &state.cancelled {
             return Poll::Ready(status.clone());
         }
-        if !state.is_over && !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            state.wakers.push(cx.waker().clone());
+        if state.is_over {
+            return Poll::Pending;
+        }
+        let place = *this.place.get_or_insert_with(|| {
+            state.next_waker += 1;
+            state.next_waker
+        });
+        match state.wakers.iter_mut().find(|(other, _)| *other == place) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => state.wakers.push((place, cx.waker().clone())),
         }
         Poll::Pending
     }

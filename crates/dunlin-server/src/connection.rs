@@ -1,13 +1,13 @@
 //! The calls of one connection.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use dunlin_grpc::codec::Payload;
 use dunlin_grpc::framing::{self, Deframer, Frame, Outgoing, Piece};
 use dunlin_grpc::halves::{Reading, Signal};
@@ -25,7 +25,7 @@ use crate::call::{Peer, ServerCall};
 use crate::methods::unknown_method;
 use crate::placement::{Placement, TURN_BUDGET};
 use crate::router::Route;
-use crate::running::{Answer, Elsewhere, Request, Running, poll_caught};
+use crate::running::{Answer, Elsewhere, Request, Running, incident, poll_caught};
 
 /// What others ask of a connection.
 pub(crate) enum Operation {
@@ -35,6 +35,8 @@ pub(crate) enum Operation {
     Headers(Arc<ServerCall>),
     /// A method that ran in a task of its own has ended.
     Done(Arc<ServerCall>, Answer, Outgoing),
+    /// A method that ran in a task of its own was dropped.
+    Gone(StreamKey),
     /// No more calls; those that are there may end.
     ShutDown,
     /// The end, now. Calls that it cuts off are counted.
@@ -47,6 +49,7 @@ impl std::fmt::Debug for Operation {
             Self::Signal(..) => "Signal",
             Self::Headers(_) => "Headers",
             Self::Done(..) => "Done",
+            Self::Gone(_) => "Gone",
             Self::ShutDown => "ShutDown",
             Self::Close(_) => "Close",
         })
@@ -100,9 +103,30 @@ enum Work {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if let Work::Elsewhere(task) = &self.work {
-            task.abort();
+        match std::mem::replace(&mut self.work, Work::Over) {
+            Work::Elsewhere(task) => task.abort(),
+            Work::Ready(running) => {
+                // What the method holds is dropped by code of the application.
+                let drop = AssertUnwindSafe(|| drop(running));
+                if let Err(panic) = catch_unwind(drop) {
+                    incident(&self.shared, &*panic);
+                }
+            }
+            Work::Waiting | Work::Over => {}
         }
+    }
+}
+
+impl Call {
+    /// Bytes of requests that count against no window.
+    fn held(&self) -> usize {
+        let request = self.request.as_ref().map_or(0, |frame| frame.payload.len());
+        self.deframer.held() + self.inlet.held() + request
+    }
+
+    /// It is at work where it can only be asked to stop.
+    fn is_elsewhere(&self) -> bool {
+        matches!(self.work, Work::Elsewhere(_))
     }
 }
 
@@ -130,7 +154,7 @@ impl ServerConnection {
         let slot = self.calls.get_mut(key.slot as usize)?;
         let call = slot.take_if(|call| call.key == key)?;
         self.count -= 1;
-        self.assembling -= call.deframer.held() + call.inlet.held();
+        self.assembling -= call.held();
         Some(call)
     }
 
@@ -180,6 +204,9 @@ impl ServerConnection {
         if self.calls.len() <= slot {
             self.calls.resize_with(slot + 1, || None);
         }
+        if let Some(old) = self.calls[slot].as_ref().map(|call| call.key) {
+            self.cancelled(connection, old, &Status::cancelled("the stream has ended"));
+        }
         self.count += 1;
         self.calls[slot] = Some(Call {
             key,
@@ -192,8 +219,17 @@ impl ServerConnection {
             wants_flush: false,
             work: Work::Waiting,
         });
+        if head.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return self.fail(
+                connection,
+                key,
+                Status::deadline_exceeded("the request came after its deadline"),
+            );
+        }
         if !kind.has_one_request() {
             shared.halves.set_reading(reading);
+            // The client's metadata are in the context.
+            shared.halves.receive_headers(Metadata::new());
             self.start(connection, key, None);
         }
         if has_ended {
@@ -244,9 +280,9 @@ impl ServerConnection {
         if call.shared.route.method.kind().has_one_request() {
             return self.one_request(connection, key, data, has_ended);
         }
-        let before = call.inlet.held();
+        let before = call.held();
         let fed = call.inlet.feed(data, &call.shared.halves, limit);
-        let held = call.inlet.held();
+        let held = call.held();
         self.assembling = self.assembling - before + held;
         connection.release(key, fed.released);
         let result = if held > before + budget { Err(self.over_budget()) } else { fed.result };
@@ -271,26 +307,33 @@ impl ServerConnection {
         let limit = self.settings.max_receive;
         let budget = self.settings.max_assembling - self.assembling.min(self.settings.max_assembling);
         let Some(call) = self.call(key) else { return };
-        let before = call.deframer.held();
+        let before = call.held();
         let mut rest = data;
-        let found = match call.deframer.next(&mut rest, limit) {
-            Ok(found) => found,
-            Err(status) => return self.fail(connection, key, status),
-        };
-        let held = call.deframer.held();
-        if found.is_some() && (!rest.is_empty() || call.request.is_some()) {
-            return self.fail(connection, key, one_request_wanted("more than one"));
-        }
-        match found {
-            Some(Piece::Whole { payload, is_compressed }) if has_ended => {
+        let found = call.deframer.next(&mut rest, limit);
+        let is_second = call.request.is_some();
+        let mut whole = None;
+        let result = match found {
+            Err(status) => Err(status),
+            Ok(Some(_)) if is_second || !rest.is_empty() => Err(one_request_wanted("more than one")),
+            Ok(Some(Piece::Whole { payload, is_compressed })) if has_ended => {
                 call.has_ended = true;
-                let request = Request { payload: Payload::Borrowed(payload), is_compressed };
-                return self.start(connection, key, Some(request));
+                whole = Some(Request { payload: Payload::Borrowed(payload), is_compressed });
+                Ok(())
             }
-            Some(piece) => call.request = Some(piece.into_frame()),
-            None => {}
-        }
+            Ok(Some(piece)) => {
+                call.request = Some(piece.into_frame());
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+        };
+        let held = call.held();
         self.assembling = self.assembling - before + held;
+        if let Err(status) = result {
+            return self.fail(connection, key, status);
+        }
+        if let Some(request) = whole {
+            return self.start(connection, key, Some(request));
+        }
         if held > before + budget {
             return self.fail(connection, key, self.over_budget());
         }
@@ -307,8 +350,11 @@ impl ServerConnection {
         if !call.shared.route.method.kind().has_one_request() {
             return call.inlet.end(&call.shared.halves);
         }
-        match call.request.take() {
-            _ if !call.deframer.is_at_boundary() => self.fail(connection, key, framing::truncated()),
+        let is_whole = call.deframer.is_at_boundary();
+        let request = call.request.take();
+        self.assembling -= request.as_ref().map_or(0, |frame| frame.payload.len());
+        match request {
+            _ if !is_whole => self.fail(connection, key, framing::truncated()),
             None => self.fail(connection, key, one_request_wanted("no")),
             Some(frame) => {
                 let request =
@@ -323,15 +369,15 @@ impl ServerConnection {
         let shared = &call.shared;
         // The code of the application begins here: what it does before its first `await` of a future may
         // be done when the future is made.
-        let begin = std::panic::AssertUnwindSafe(|| shared.route.handler.start(shared, request));
-        match std::panic::catch_unwind(begin) {
+        let begin = AssertUnwindSafe(|| shared.route.handler.start(shared, request));
+        match catch_unwind(begin) {
             Ok(Ok(running)) => {
                 call.work = Work::Ready(running);
                 self.runnable.push_back(key);
             }
             Ok(Err(status)) => self.fail(connection, key, status),
             Err(panic) => {
-                let answer = crate::running::incident(&call.shared, &*panic);
+                let answer = incident(&call.shared, &*panic);
                 self.answer(connection, key, answer, Outgoing::default());
             }
         }
@@ -406,9 +452,11 @@ impl ServerConnection {
         if let Err(error) = self.send_answer(connection, &mut call, &answer, &mut out) {
             give_up(connection, &call, &error);
         }
-        connection.dismiss(key);
-        out.small.clear();
-        out.large = Bytes::new();
+        // Otherwise the method is still to be stopped, and `Gone` comes.
+        if !call.is_elsewhere() {
+            connection.dismiss(key);
+        }
+        out.clear();
         self.out = out;
         if Arc::strong_count(&call.shared) > 1 {
             let over = || Status::cancelled("the call is over: its method has returned");
@@ -490,9 +538,18 @@ impl ServerConnection {
         }
     }
 
-    fn cancelled(&mut self, key: StreamKey, status: &Status) {
-        if let Some(call) = self.take(key) {
-            call.shared.cancel(status);
+    /// The call ends without an answer. The stream counts for as long as the method is at work, so that
+    /// clients that reset do not buy work (CVE-2023-44487).
+    fn cancelled(&mut self, connection: &mut Connection, key: StreamKey, status: &Status) {
+        match self.take(key) {
+            Some(call) => {
+                call.shared.cancel(status);
+                match call.is_elsewhere() {
+                    true => connection.reset(key, ErrorCode::CANCEL),
+                    false => connection.forget(key, ErrorCode::CANCEL),
+                }
+            }
+            None => connection.forget(key, ErrorCode::CANCEL),
         }
     }
 
@@ -503,14 +560,28 @@ impl ServerConnection {
             Signal::Consumed(bytes) => {
                 connection.release(key, bytes);
                 if let Some(call) = self.call(key) {
-                    let released = call.inlet.prepay(&call.shared.halves);
+                    let released = call.inlet.read(&call.shared.halves);
                     connection.release(key, released);
                 }
             }
-            Signal::ReceiverDropped(bytes) => connection.release(key, bytes),
+            Signal::ReceiverDropped(bytes) => {
+                connection.release(key, bytes);
+                if let Some(call) = self.call(key) {
+                    let released = call.inlet.read(&call.shared.halves);
+                    connection.release(key, released);
+                }
+            }
             // The method learns of it where it reads, and ends the call.
             Signal::Failed(_) | Signal::SenderDropped => {}
         }
+    }
+
+    /// Ends all calls, as there is no connection any longer.
+    fn cut_off(&mut self, status: &Status) {
+        for call in std::mem::take(&mut self.calls).into_iter().flatten() {
+            call.shared.cancel(status);
+        }
+        (self.count, self.assembling) = (0, 0);
     }
 
     /// Ends the calls whose time is up.
@@ -528,8 +599,7 @@ impl ServerConnection {
             call.shared.cancel(&status);
             if connection.queued(key) > 0 {
                 // The client does not take what is there, so it would not take an end either.
-                self.take(key);
-                connection.forget(key, ErrorCode::CANCEL);
+                self.cancelled(connection, key, &status);
             } else {
                 self.answer(connection, key, Answer::of(status), Outgoing::default());
             }
@@ -584,8 +654,7 @@ impl ConnectionHandler for ServerConnection {
                     ResetReason::Remote(_) => Status::cancelled("the client has cancelled the call"),
                     reason => head::status_of_reset(&reason),
                 };
-                self.cancelled(stream, &status);
-                connection.forget(stream, ErrorCode::CANCEL);
+                self.cancelled(connection, stream, &status);
             }
             _ => {}
         }
@@ -611,8 +680,16 @@ impl ConnectionHandler for ServerConnection {
             Operation::Done(call, answer, out) => {
                 let key = call.key;
                 drop(call);
-                self.answer(connection, key, answer, out);
+                match self.call(key) {
+                    Some(call) => {
+                        call.work = Work::Over;
+                        self.answer(connection, key, answer, out);
+                    }
+                    // It was answered for, or reset, before it was done.
+                    None => connection.dismiss(key),
+                }
             }
+            Operation::Gone(key) => connection.dismiss(key),
             Operation::ShutDown => connection.shut_down(now),
             Operation::Close(cut_off) => {
                 cut_off.fetch_add(self.count, Ordering::Relaxed);
@@ -638,11 +715,13 @@ impl ConnectionHandler for ServerConnection {
     }
 
     fn closed(&mut self, _: &Connection, reason: &CloseReason) {
-        for slot in &mut self.calls {
-            if let Some(call) = slot.take() {
-                call.shared.cancel(&Status::cancelled(format!("the connection is lost: {reason}")));
-            }
-        }
-        self.count = 0;
+        self.cut_off(&Status::cancelled(format!("the connection is lost: {reason}")));
+    }
+}
+
+impl Drop for ServerConnection {
+    /// The task has ended without a word: it panicked, or the runtime is gone.
+    fn drop(&mut self) {
+        self.cut_off(&Status::cancelled("the connection is lost"));
     }
 }

@@ -216,6 +216,19 @@ impl Elsewhere {
     }
 }
 
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            // The stream was held for as long as this is at work.
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(running)));
+            if let Err(panic) = dropped {
+                incident(&self.call, &*panic);
+            }
+            let _ = self.link.submit(Operation::Gone(self.call.key));
+        }
+    }
+}
+
 impl Future for Elsewhere {
     type Output = ();
 

@@ -12,7 +12,7 @@ use dunlin_transport::pipe::{self, PipeConnector};
 use dunlin_transport::{Acceptor, Address, CloseReason, Driver, Endpoint, Handle, Listener, Operations};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::builder::{Builder, ServeError, Settings};
 use crate::connection::{Operation, ServerConnection};
@@ -51,7 +51,7 @@ impl Server {
     }
 
     /// Serves this process only, with everything that goes over a wire otherwise. Runs on the runtime that
-    /// it is called on, until the last client of it is gone or it is shut down.
+    /// it is called on, until it is shut down.
     pub fn in_process(&self) -> InProcess {
         let (connector, listener) = pipe::listen(IN_PROCESS_BACKLOG, IN_PROCESS_BUFFER);
         let builder = Acceptor::builder().connection_limit(self.settings.connections.clone());
@@ -254,16 +254,22 @@ impl BoundServer {
                 Err(_) => {}
             }
         }
-        let deadline = match *phase.borrow_and_update() {
-            Phase::Draining(deadline) => deadline,
-            Phase::Serving => None,
-        };
-        let ended = connections.wait();
-        let in_time = match deadline {
-            Some(deadline) => timeout_at(deadline, ended).await.is_ok(),
-            None => {
-                ended.await;
-                true
+        let in_time = loop {
+            let deadline = match *phase.borrow_and_update() {
+                Phase::Draining(deadline) => deadline,
+                Phase::Serving => None,
+            };
+            let too_late = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = connections.wait() => break true,
+                () = too_late => break false,
+                // Another grace; the sender is in `shared`, so this fails never.
+                _ = phase.changed() => {}
             }
         };
         let cut_off = Arc::new(AtomicUsize::new(0));

@@ -53,9 +53,15 @@ pub trait ConnectionHandler {
         0
     }
 
-    /// The connection has ended; nothing else follows. Its counters can be read for the last time.
+    /// The connection has ended. Its counters can be read for the last time. What was submitted and not
+    /// taken follows as [`refused`](Self::refused).
     fn closed(&mut self, connection: &Connection, reason: &CloseReason) {
         let _ = (connection, reason);
+    }
+
+    /// An operation that came too late: the connection had ended.
+    fn refused(&mut self, operation: Self::Operation) {
+        drop(operation);
     }
 }
 
@@ -420,6 +426,8 @@ where
                     let reason = ready!(this.run(cx));
                     this.connection.close(ErrorCode::NO_ERROR, "");
                     this.handler.closed(&this.connection, &reason);
+                    let late = this.operations.close();
+                    late.into_iter().for_each(|operation| this.handler.refused(operation));
                     let held = this.held();
                     if let Some(account) = &mut this.account {
                         // What was queued is gone, and there is nothing more to end.

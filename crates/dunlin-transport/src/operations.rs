@@ -87,6 +87,13 @@ impl<O> Operations<O> {
         (Handle { shared: Arc::clone(&shared) }, Self { shared })
     }
 
+    /// Takes no more operations from now on, and gives those that wait.
+    pub fn close(&self) -> Vec<O> {
+        let mut state = lock(&self.shared);
+        state.is_closed = true;
+        std::mem::take(&mut state.queue)
+    }
+
     /// Swaps what is queued into `batch`, which has to be empty. If there is nothing, the next
     /// operation wakes the task of `cx`.
     pub fn take_or_park(&self, cx: &Context<'_>, batch: &mut Vec<O>) {

@@ -14,6 +14,9 @@ use crate::stream::Receiving;
 
 type Handled = Result<(), ConnectionError>;
 
+/// So many streams that are not read stop a connection whose windows have grown.
+const STREAMS_OF_A_WINDOW: i32 = 4;
+
 impl Connection {
     /// Sends a PING; [`Event::Pong`] follows with the same octets. Those that the connection uses
     /// itself (`bandwdth`, `shutdown`) are answered by no event.
@@ -154,9 +157,12 @@ impl Connection {
         // Whichever window is the smaller one held the peer back.
         let wanted = self.bandwidth.end(size.min(stream_size), max);
         let Some(wanted) = wanted.filter(|_| self.pressure == Pressure::None) else { return };
-        if let Some(increment) = self.receive_window.grow(wanted) {
+        // A stream that nobody reads must leave some of the connection's window to the others.
+        let whole = wanted.saturating_mul(STREAMS_OF_A_WINDOW).min(max).max(size);
+        if let Some(increment) = self.receive_window.grow(whole) {
             self.output.write(|out| frame::write_window_update(out, StreamId::CONNECTION, increment));
         }
+        let wanted = wanted.min(whole / STREAMS_OF_A_WINDOW).max(stream_size);
         // More than a few that wait for an acknowledgement help nobody.
         if wanted > stream_size && self.unacknowledged.len() < 4 {
             self.unacknowledged.push_back(wanted);

@@ -212,7 +212,14 @@ impl ConnectionHandler for Bridge {
                 if let Some(key) = self.key(&exchange) {
                     self.finish(connection, key, Some("the request was cancelled".to_owned()));
                 }
+                self.open(connection);
             }
+        }
+    }
+
+    fn refused(&mut self, operation: Operation) {
+        if let Operation::Begin(exchange, _) = operation {
+            end(&exchange, Some("the connection within the process has ended".to_owned()));
         }
     }
 
