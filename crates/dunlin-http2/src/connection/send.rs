@@ -237,7 +237,8 @@ impl Connection {
 
     /// Resets a stream. What is queued for it is dropped.
     pub fn reset(&mut self, key: StreamKey, code: ErrorCode) {
-        if !self.end_by_reset(key) {
+        // Behind the GOAWAY that closes the connection nothing more is said.
+        if !self.end_by_reset(key) || self.phase == Phase::Closed {
             return;
         }
         self.remember_reset(key.id);

@@ -129,6 +129,17 @@ fn a_dismissed_stream_sends_what_is_queued_and_is_reset_then() {
 }
 
 #[test]
+fn nothing_is_reset_behind_the_goaway_that_closes() {
+    let mut bench = Bench::server(Config::default(), App::Silent);
+    bench.send(&[get(1)]);
+    let key = bench.key(1);
+    bench.engine.close(ErrorCode::NO_ERROR, "");
+    bench.engine.forget(key, ErrorCode::CANCEL);
+    bench.transmit().expect("GOAWAY");
+    assert_eq!(bench.output(), [Frame::goaway(1, code::NO_ERROR)]);
+}
+
+#[test]
 fn a_held_stream_counts_until_it_is_forgotten() {
     let mut bench = Bench::server(Config::default().max_concurrent_streams(1), App::Silent);
     bench.send(&[get(1)]);

@@ -112,13 +112,13 @@ async fn with_one_connection_calls_wait_for_a_stream() {
 }
 
 /// A server whose first connection answers the first request with these frames, and whose others are real.
-async fn first_answers(frames: Vec<Frame>) -> Client {
+async fn first_answers(settings: &'static [(u16, u32)], frames: Vec<Frame>) -> Client {
     let (address, _) = serve(Server::builder()).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let front = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut io, _) = listener.accept().await.unwrap();
-        io.write_all(&bytes([&Frame::settings(&[])])).await.unwrap();
+        io.write_all(&bytes([&Frame::settings(settings)])).await.unwrap();
         let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
         while !seen.windows(6).any(|window| window == [0, 1, 0, 0, 0, 1]) {
             let read = io.read(&mut buffer).await.unwrap();
@@ -158,12 +158,71 @@ async fn first_answers(frames: Vec<Frame>) -> Client {
 
 #[tokio::test]
 async fn a_call_that_was_not_looked_at_is_begun_again() {
-    let client = first_answers(vec![Frame::rst_stream(1, 7)]).await;
+    let client = first_answers(&[], vec![Frame::rst_stream(1, 7)]).await;
     assert_eq!(soon(ask(&client, "hi")).await.unwrap(), "same", "refused: once more");
-    let client = first_answers(vec![Frame::goaway(0, 0)]).await;
+    let client = first_answers(&[], vec![Frame::goaway(0, 0)]).await;
     assert_eq!(soon(ask(&client, "hi")).await.unwrap(), "echo hi", "going away: on another connection");
-    let client = first_answers(vec![Frame::rst_stream(1, 8)]).await;
+    let client = first_answers(&[], vec![Frame::rst_stream(1, 8)]).await;
     assert_eq!(code(soon(ask(&client, "hi")).await).0, Code::Cancelled, "it was looked at");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_reset_makes_room_for_the_next_call() {
+    // SETTINGS_MAX_CONCURRENT_STREAMS.
+    let lazy = first_answers(&[(3, 1)], vec![Frame::rst_stream(1, 8)]).await;
+    let builder = Channel::builder(lazy.channel().target().to_string()).max_connections(1);
+    let client = Client::new(builder.connect().await.unwrap());
+    let (first, second) = soon(async { tokio::join!(ask(&client, "first"), ask(&client, "second")) }).await;
+    assert_eq!(code(first).0, Code::Cancelled);
+    assert_eq!(second.unwrap(), "same");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_is_lost_while_servers_come_and_go() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let backoff = Backoff::default().initial(Duration::from_millis(1)).most(Duration::from_millis(5));
+    let client = Client::new(Channel::builder(&address).backoff(backoff).connect_lazy().unwrap());
+    let client =
+        client.with_options(CallOptions::new().wait_for_ready(true).timeout(Duration::from_secs(15)));
+    let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, is_over) = (client.clone(), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                let mut answered = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    match ask(&client, "yield x").await {
+                        Ok(_) => answered += 1,
+                        Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+                    }
+                }
+                answered
+            })
+        })
+        .collect();
+    for round in 0..30 {
+        let server = Server::builder().methods(|methods| harness::add(methods, Arc::default()));
+        let bound = server.bind(&address).await.unwrap();
+        let handle = bound.shutdown_handle();
+        let serving = tokio::spawn(bound.serve());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        // Each other time calls are cut off.
+        handle.shut_down(if round % 2 == 0 { Duration::from_secs(5) } else { Duration::ZERO });
+        let _ = soon(serving).await.unwrap().unwrap();
+    }
+    let (last, _) = {
+        let server = Server::builder().methods(|methods| harness::add(methods, Arc::default()));
+        let bound = server.bind(&address).await.unwrap();
+        let handle = bound.shutdown_handle();
+        (tokio::spawn(bound.serve()), handle)
+    };
+    is_over.store(true, Ordering::Relaxed);
+    for caller in callers {
+        assert!(soon(caller).await.unwrap() > 30);
+    }
+    last.abort();
 }
 
 #[tokio::test]

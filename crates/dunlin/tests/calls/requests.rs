@@ -89,7 +89,9 @@ fn value<'s>(seen: &'s [(String, String)], name: &str) -> &'s str {
 
 #[tokio::test]
 async fn the_headers_of_a_request_are_checked() {
-    let rows: Vec<(Vec<(&str, &str)>, &str, &str, &str)> = vec![
+    /// Headers; the HTTP status, the status and a part of the message that come back.
+    type Row = (Vec<(&'static str, &'static str)>, &'static str, &'static str, &'static str);
+    let rows: Vec<Row> = vec![
         (HEAD.to_vec(), "200", "0", ""),
         (with("content-type", "application/grpc+proto"), "200", "0", ""),
         (with("content-type", "application/grpc;charset=utf-8"), "200", "0", ""),
@@ -121,7 +123,9 @@ async fn the_headers_of_a_request_are_checked() {
 #[tokio::test]
 async fn the_messages_of_a_request_are_checked() {
     let two = [MESSAGE, MESSAGE].concat();
-    let rows: Vec<(&str, Vec<&[u8]>, bool, &str, &str)> = vec![
+    /// Why, the content, whether its end comes apart; the status and a part of the message.
+    type Row<'r> = (&'r str, Vec<&'r [u8]>, bool, &'r str, &'r str);
+    let rows: Vec<Row<'_>> = vec![
         ("whole", vec![MESSAGE], false, "0", ""),
         ("in pieces", vec![&MESSAGE[..2], &MESSAGE[2..7], &MESSAGE[7..]], false, "0", ""),
         ("ended apart", vec![MESSAGE], true, "0", ""),
