@@ -58,11 +58,15 @@ impl Start {
         Self { channel, method, options, began, deadline, request: None, phase: Phase::New, timer: None }
     }
 
+    fn encoding(&self) -> Encoding {
+        self.options.encoding.unwrap_or(self.channel.settings().encoding)
+    }
+
     /// The one request of the call.
     fn encode<Q: 'static>(&mut self, request: Q, codec: &CodecRef<Q>) -> Result<(), Status> {
         let encoding = match self.options.compresses {
             Some(false) => Encoding::Identity,
-            _ => self.options.encoding.unwrap_or(Encoding::Identity),
+            _ => self.encoding(),
         };
         let limit = self.options.max_request.unwrap_or(usize::MAX);
         let mut out = Outgoing::default();
@@ -139,7 +143,7 @@ impl Start {
             method: self.method.clone(),
             block,
             metadata,
-            encoding: self.options.encoding.unwrap_or(Encoding::Identity),
+            encoding: self.encoding(),
             deadline: self.deadline,
             request: self.request.take(),
             max_response: self.options.max_response.unwrap_or(4 << 20),

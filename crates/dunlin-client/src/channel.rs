@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use dunlin_grpc::{Encodings, Metadata, Method, Status, head};
+use dunlin_grpc::{Encoding, Encodings, Metadata, Method, Status, head};
 use dunlin_http2::{Config, HeaderBlock};
 #[cfg(feature = "tls")]
 use dunlin_transport::ClientTls;
@@ -69,6 +69,7 @@ pub(crate) struct ChannelSettings {
     pub(crate) credentials: Credentials,
     pub(crate) is_secure: bool,
     pub(crate) connection_window: u32,
+    pub(crate) encoding: Encoding,
     user_agent: String,
 }
 
@@ -318,6 +319,7 @@ pub struct ChannelBuilder {
     is_custom_secure: bool,
     config: Config,
     connection_window: u32,
+    encoding: Encoding,
     encodings: Encodings,
     backoff: Backoff,
     connect_timeout: Duration,
@@ -348,6 +350,7 @@ impl ChannelBuilder {
             is_custom_secure: false,
             config: Config::default(),
             connection_window: 1 << 20,
+            encoding: Encoding::Identity,
             encodings: Encodings::default(),
             backoff: Backoff::default(),
             connect_timeout: Duration::from_secs(20),
@@ -433,8 +436,15 @@ impl ChannelBuilder {
     }
 
     /// Codings of responses that are taken. All that are built in.
-    pub fn accept_compressed(mut self, encodings: impl IntoIterator<Item = dunlin_grpc::Encoding>) -> Self {
+    pub fn accept_compressed(mut self, encodings: impl IntoIterator<Item = Encoding>) -> Self {
         self.encodings = Encodings::new(encodings);
+        self
+    }
+
+    /// What the requests of all calls are compressed with, where a call says nothing else; the servers have
+    /// to understand it. Nothing.
+    pub fn send_compressed(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
         self
     }
 
@@ -520,6 +530,7 @@ impl ChannelBuilder {
             credentials: self.credentials,
             is_secure,
             connection_window: self.connection_window,
+            encoding: self.encoding,
             user_agent,
         };
         let (commands, unstarted) = mpsc::unbounded_channel();

@@ -295,6 +295,17 @@ async fn secrets_do_not_go_over_clear_text() {
 }
 
 #[tokio::test]
+async fn a_channel_may_compress_all_requests() {
+    let (address, _) = serve(Server::builder()).await;
+    let builder = Channel::builder(&address).send_compressed(dunlin::Encoding::Gzip);
+    let client = Client::new(builder.connect_lazy().unwrap());
+    let call = || client.unary::<_, StringValue>(UNARY, text("compressed "));
+    assert_eq!(soon(call()).await.unwrap().value, "true");
+    assert_eq!(soon(call().compress(false)).await.unwrap().value, "false");
+    assert_eq!(soon(call().encoding(dunlin::Encoding::Identity)).await.unwrap().value, "false");
+}
+
+#[tokio::test]
 async fn options_of_a_client_hold_for_all_its_calls() {
     let (address, _) = serve(Server::builder()).await;
     let client = Client::new(Channel::builder(&address).user_agent("shop/1").connect_lazy().unwrap());
