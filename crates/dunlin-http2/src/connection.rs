@@ -150,6 +150,9 @@ enum Phase {
     Closed,
 }
 
+/// Streams that a client opens before it knows how many the server allows: the fewest that RFC 9113 §6.5.2
+/// recommends. More could be refused, and many refusals look like an attack.
+const ASSUMED_STREAMS: u32 = 100;
 /// Streams that were reset are remembered up to this number.
 const REMEMBERED_RESETS: usize = 1024;
 
@@ -186,7 +189,7 @@ impl Connection {
             decoder: Decoder::new(4096),
             encoder: Encoder::new(config.encoder_table_size as usize, config.never_indexed.iter().cloned()),
             events: VecDeque::new(),
-            peer: PeerSettings::default(),
+            peer: PeerSettings { max_concurrent_streams: ASSUMED_STREAMS, ..PeerSettings::default() },
             initial_window: INITIAL_WINDOW,
             unacknowledged: VecDeque::from([config.initial_window_size as i32]),
             streams: Streams::default(),

@@ -91,6 +91,10 @@ impl Connection {
         if payload.len() / 6 > allowed as usize {
             return Err(self.abuse.exceeded(Limit::SettingsEntries, allowed.into()));
         }
+        if self.phase == Phase::FirstSettings {
+            // Without the setting there is no limit (RFC 9113 §6.5.2).
+            self.peer.max_concurrent_streams = u32::MAX;
+        }
         let before = self.peer;
         self.peer.apply(payload, self.role == Role::Client)?;
         if self.phase == Phase::FirstSettings {
@@ -155,7 +159,7 @@ impl Connection {
         let size = self.receive_window.size();
         let stream_size = self.unacknowledged.back().copied().unwrap_or(self.initial_window);
         // Whichever window is the smaller one held the peer back.
-        let wanted = self.bandwidth.end(size.min(stream_size), max);
+        let wanted = self.bandwidth.end(size.min(stream_size), max / STREAMS_OF_A_WINDOW);
         let Some(wanted) = wanted.filter(|_| self.pressure == Pressure::None) else { return };
         // A stream that nobody reads must leave some of the connection's window to the others.
         let whole = wanted.saturating_mul(STREAMS_OF_A_WINDOW).min(max).max(size);

@@ -237,8 +237,10 @@ impl Connection {
 
     /// Resets a stream. What is queued for it is dropped.
     pub fn reset(&mut self, key: StreamKey, code: ErrorCode) {
-        // Behind the GOAWAY that closes the connection nothing more is said.
-        if !self.end_by_reset(key) || self.phase == Phase::Closed {
+        // Behind the GOAWAY that closes the connection nothing more is said. The end of the last stream of a
+        // shutdown is.
+        let was_closed = self.phase == Phase::Closed;
+        if !self.end_by_reset(key) || was_closed {
             return;
         }
         self.remember_reset(key.id);

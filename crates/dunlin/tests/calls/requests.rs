@@ -115,7 +115,7 @@ async fn the_headers_of_a_request_are_checked() {
         assert_eq!(found, (http_status, status), "{fields:?}: {seen:?}");
         assert!(value(&seen, "grpc-message").contains(part), "{fields:?}: {seen:?}");
         if part == "snappy" {
-            assert_eq!(value(&seen, "grpc-accept-encoding"), "identity,gzip,deflate");
+            assert!(value(&seen, "grpc-accept-encoding").starts_with("identity,gzip,deflate"), "{seen:?}");
         }
     }
 }
