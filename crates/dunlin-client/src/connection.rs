@@ -484,14 +484,7 @@ impl ConnectionHandler for ClientConnection {
                 let Some(key) = call.key() else { return };
                 match signal {
                     Signal::Flush => self.flush(connection, key),
-                    Signal::Consumed(bytes) => {
-                        connection.release(key, bytes);
-                        if let Some(call) = self.call(key) {
-                            let released = call.inlet.read(&call.shared.halves);
-                            connection.release(key, released);
-                        }
-                    }
-                    Signal::ReceiverDropped(bytes) => {
+                    Signal::Consumed(bytes) | Signal::ReceiverDropped(bytes) => {
                         connection.release(key, bytes);
                         if let Some(call) = self.call(key) {
                             let released = call.inlet.read(&call.shared.halves);

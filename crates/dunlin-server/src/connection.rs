@@ -557,17 +557,13 @@ impl ServerConnection {
         let key = call.key;
         match signal {
             Signal::Flush => self.flush(connection, key),
-            Signal::Consumed(bytes) => {
+            Signal::Consumed(bytes) | Signal::ReceiverDropped(bytes) => {
                 connection.release(key, bytes);
                 if let Some(call) = self.call(key) {
+                    let before = call.held();
                     let released = call.inlet.read(&call.shared.halves);
-                    connection.release(key, released);
-                }
-            }
-            Signal::ReceiverDropped(bytes) => {
-                connection.release(key, bytes);
-                if let Some(call) = self.call(key) {
-                    let released = call.inlet.read(&call.shared.halves);
+                    let held = call.held();
+                    self.assembling = self.assembling - before + held;
                     connection.release(key, released);
                 }
             }

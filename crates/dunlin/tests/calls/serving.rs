@@ -69,6 +69,25 @@ async fn a_server_serves_several_addresses_of_several_kinds() {
     let _ = soon(serving).await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn requests_that_were_read_do_not_count_any_longer() {
+    let server = Server::builder().max_assembling_bytes(5 << 20).methods(|methods| {
+        harness::add(methods, Arc::default());
+    });
+    let server = server.build().unwrap().in_process();
+    let client = Client::new(Channel::in_process(server.connector()));
+    // Larger than all windows, so they are released before they are read.
+    let mut upload =
+        soon(client.client_streaming::<StringValue, StringValue>(harness::UPLOAD)).await.unwrap();
+    for _ in 0..6 {
+        soon(upload.send(text("z".repeat(3 << 20)))).await.unwrap();
+    }
+    assert_eq!(soon(upload.finish()).await.unwrap().value, format!("6 {}", 18 << 20));
+    for _ in 0..4 {
+        assert_eq!(soon(ask(&client, &"y".repeat(3 << 20))).await.unwrap().len(), (3 << 20) + 5);
+    }
+}
+
 #[test]
 fn settings_that_contradict_each_other_are_refused_by_name() {
     let text = |error: BuildError| error.to_string();
