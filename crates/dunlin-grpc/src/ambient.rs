@@ -14,12 +14,10 @@ use std::time::Instant;
 pub struct Ambient {
     /// When the call that is being handled has to be over.
     pub deadline: Option<Instant>,
-    /// How many in-process calls are being polled inside each other.
-    pub depth: u8,
 }
 
 thread_local! {
-    static CURRENT: Cell<Ambient> = const { Cell::new(Ambient { deadline: None, depth: 0 }) };
+    static CURRENT: Cell<Ambient> = const { Cell::new(Ambient { deadline: None }) };
 }
 
 /// Of the call that is being handled on this thread.
@@ -72,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_was_there_comes_back_even_after_a_panic() {
-        let inner = Ambient { deadline: None, depth: 3 };
+        let inner = Ambient { deadline: Some(Instant::now()) };
         let _ = std::panic::catch_unwind(|| enter(inner, || panic!("in the handler")));
         assert_eq!(current(), Ambient::default());
         enter(inner, || assert_eq!(current(), inner));

@@ -114,7 +114,7 @@ impl ServerCall {
     }
 
     pub(crate) fn ambient(&self) -> Ambient {
-        Ambient { deadline: self.deadline, depth: 0 }
+        Ambient { deadline: self.deadline }
     }
 
     /// Changes the metadata of the response, if it is not on its way.
