@@ -295,6 +295,7 @@ fn observed<R: 'static>(
 }
 
 /// The one response of a call that is over.
+#[inline]
 fn response<R: 'static>(whole: Whole, codec: &CodecRef<R>) -> Result<Response<R>, Status> {
     let Whole { headers, first, is_more, end, reading } = whole;
     end.result?;

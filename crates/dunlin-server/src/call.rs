@@ -248,7 +248,9 @@ impl ServerCall {
 
 impl Drop for ServerCall {
     fn drop(&mut self) {
-        self.tell_end(Err(&Status::cancelled("the call was lost")));
+        if self.chain.is_some() && !*self.has_told_end.get_mut() {
+            self.tell_end(Err(&Status::cancelled("the call was lost")));
+        }
     }
 }
 
