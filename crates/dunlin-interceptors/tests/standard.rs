@@ -103,7 +103,7 @@ async fn a_panic_is_told_in_the_words_of_the_application_and_never_in_its_own() 
     sender.send(text("panic")).await.unwrap();
     let status = receiver.next().await.unwrap_err();
     assert!(status.message().starts_with("that was us, incident "), "{status}");
-    let heard = heard.lock().unwrap();
+    let heard = heard.lock().unwrap().clone();
     assert_eq!(heard[0], "/test.Echo/Say the secret is 42");
     assert!(heard[1].starts_with("/test.Echo/Chat ") && heard[1].contains("the secret is 42"), "{heard:?}");
 
