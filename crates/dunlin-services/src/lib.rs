@@ -29,11 +29,11 @@
 pub mod health;
 pub mod reflection;
 
+pub use health::ServingStatus;
 #[cfg(feature = "client")]
 pub use health::{HealthClient, HealthWatch};
 #[cfg(feature = "server")]
 pub use health::{HealthReporter, HealthService, PeriodicCheck};
-pub use health::ServingStatus;
 #[cfg(feature = "server")]
 pub use reflection::Reflection;
 #[cfg(feature = "client")]

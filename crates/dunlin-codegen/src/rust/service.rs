@@ -26,12 +26,7 @@ struct Context<'c> {
 
 /// Writes the services of a file, into the module of its package. Whether one of them names the constant
 /// with the descriptors of the package.
-pub(super) fn services(
-    model: &Model<'_>,
-    file: &FileView<'_>,
-    descriptors: &str,
-    code: &mut Code,
-) -> bool {
+pub(super) fn services(model: &Model<'_>, file: &FileView<'_>, descriptors: &str, code: &mut Code) -> bool {
     let Some(runtime) = model.options.rpc_runtime() else { return false };
     let mut are_described = false;
     let cx = Context {

@@ -294,9 +294,7 @@ impl ReflectionClient {
             return Err(FetchError::TooMuch { setting: "max_files", limit: self.limits.max_files });
         }
         let decoded = files.iter().map(|bytes| FileDescriptorProto::decode(bytes));
-        decoded
-            .collect::<Result<_, _>>()
-            .map_err(|error| FetchError::Malformed { why: error.to_string() })
+        decoded.collect::<Result<_, _>>().map_err(|error| FetchError::Malformed { why: error.to_string() })
     }
 
     fn session(&self) -> Session<'_> {
@@ -397,9 +395,7 @@ impl Session<'_> {
                 Ok(response)
             }
             Err(status) if !was_answered(&status) => Err(FetchError::Call(status)),
-            Err(v1_alpha) => {
-                Err(FetchError::Unsupported { v1: Box::new(v1), v1_alpha: Box::new(v1_alpha) })
-            }
+            Err(v1_alpha) => Err(FetchError::Unsupported { v1: Box::new(v1), v1_alpha: Box::new(v1_alpha) }),
         }
     }
 
