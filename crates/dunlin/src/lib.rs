@@ -25,8 +25,8 @@
 //!
 //! A program that has messages only takes the crate with `default-features = false, features = ["std"]`.
 //! The features `std` (on by default), `chrono`, `jiff`, `serde` and `serde_json` are those of
-//! [`protobuf`]; `server`, `client`, `services`, `tls` and `gzip` are on by default, `zstd` is not, nor is `proto`, by
-//! which a client compiles its schema itself ([`client::dynamic`]).
+//! [`protobuf`]; `server`, `client`, `services`, `tls` and `gzip` are on by default, `zstd` is not, nor is
+//! `proto`, by which a client compiles its schema itself ([`client::dynamic`]).
 #![no_std]
 
 #[cfg(feature = "client")]

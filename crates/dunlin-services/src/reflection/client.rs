@@ -360,7 +360,10 @@ impl Session<'_> {
             ..Default::default()
         };
         let response = match &mut self.stream {
-            Some(stream) => stream.exchange(request).await.map_err(FetchError::Call)?,
+            Some(stream) => match stream.exchange(request).await {
+                Ok(response) => response,
+                Err(status) => return Err(self.failed(status)),
+            },
             None => self.begin(request).await?,
         };
         match response.message_response {
@@ -382,7 +385,10 @@ impl Session<'_> {
     ) -> Result<ServerReflectionResponse, FetchError> {
         let is_alpha = &self.client.is_alpha;
         if is_alpha.load(Ordering::Relaxed) {
-            return self.first(V1_ALPHA, request).await.map_err(FetchError::Call);
+            return match self.first(V1_ALPHA, request).await {
+                Ok(response) => Ok(response),
+                Err(status) => Err(self.failed(status)),
+            };
         }
         let v1 = match self.first(V1, request.clone()).await {
             Ok(response) => return Ok(response),
@@ -395,7 +401,21 @@ impl Session<'_> {
                 Ok(response)
             }
             Err(status) if !was_answered(&status) => Err(FetchError::Call(status)),
+            // It has the newer one, which did not answer.
+            Err(v1_alpha) if v1_alpha.code() == Code::Unimplemented && v1.code() != Code::Unimplemented => {
+                Err(self.failed(v1))
+            }
             Err(v1_alpha) => Err(FetchError::Unsupported { v1: Box::new(v1), v1_alpha: Box::new(v1_alpha) }),
+        }
+    }
+
+    /// A response that is larger than all that may be sent is found by the call, by another name.
+    fn failed(&self, status: Status) -> FetchError {
+        let is_too_large = status.code() == Code::ResourceExhausted
+            && status.message().contains("`max_receive_message_size`");
+        match is_too_large {
+            true => FetchError::TooMuch { setting: "max_bytes", limit: self.client.limits.max_bytes },
+            false => FetchError::Call(status),
         }
     }
 

@@ -179,10 +179,7 @@ async fn a_schema_without_end_ends_at_the_limit() {
     let large =
         client(|_| files([FileDescriptorProto { name: Some("x".repeat(1 << 20)), ..Default::default() }]));
     let error = limited(large.max_bytes(1000)).await;
-    assert!(
-        matches!(&error, FetchError::Call(status) if status.code() == Code::ResourceExhausted),
-        "{error}"
-    );
+    assert!(matches!(error, FetchError::TooMuch { setting: "max_bytes", limit: 1000 }), "{error:?}");
 }
 
 #[tokio::test]
