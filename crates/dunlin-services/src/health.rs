@@ -19,6 +19,7 @@ mod service;
 
 use std::fmt;
 
+#[cfg(any(feature = "client", feature = "server"))]
 use dunlin_proto::grpc::health::v1::health_check_response::ServingStatus as Wire;
 
 #[cfg(feature = "server")]

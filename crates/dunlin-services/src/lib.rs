@@ -40,6 +40,7 @@ pub use reflection::Reflection;
 pub use reflection::ReflectionClient;
 
 /// Where generated code finds what services and clients are made of.
+#[cfg(any(feature = "client", feature = "server"))]
 mod rpc {
     #[cfg(feature = "client")]
     pub(crate) use dunlin_client as client;

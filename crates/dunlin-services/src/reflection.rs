@@ -18,25 +18,28 @@ pub use client::{FetchError, ReflectionClient};
 #[cfg(feature = "server")]
 pub use service::Reflection;
 
-use dunlin_grpc::{CallKind, Method};
-
 /// The full name of the service.
 pub const NAME: &str = "grpc.reflection.v1.ServerReflection";
 /// The full name of the service as it was called at first; many tools know this one only.
 pub const NAME_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
-const METHOD: &str = "ServerReflectionInfo";
-
 /// The one method. The messages of both versions are the same but for their names.
-const V1: Method = Method::new(
-    NAME,
-    METHOD,
-    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    CallKind::BidiStreaming,
-);
-const V1_ALPHA: Method = Method::new(
-    NAME_ALPHA,
-    METHOD,
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-    CallKind::BidiStreaming,
-);
+#[cfg(any(feature = "client", feature = "server"))]
+mod method {
+    use dunlin_grpc::{CallKind, Method};
+
+    const INFO: &str = "ServerReflectionInfo";
+
+    pub(super) const V1: Method = Method::new(
+        super::NAME,
+        INFO,
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        CallKind::BidiStreaming,
+    );
+    pub(super) const V1_ALPHA: Method = Method::new(
+        super::NAME_ALPHA,
+        INFO,
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        CallKind::BidiStreaming,
+    );
+}

@@ -20,7 +20,8 @@ use dunlin_protobuf::pool::PoolErrors;
 use tokio::time::Instant;
 
 use super::collect::{Collected, Limits};
-use super::{NAME, NAME_ALPHA, V1, V1_ALPHA};
+use super::method::{V1, V1_ALPHA};
+use super::{NAME, NAME_ALPHA};
 
 /// Why a server did not tell its schema.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -14,9 +14,10 @@ use dunlin_proto::grpc::reflection::v1::{
 use dunlin_server::{Methods, Service, ShutdownPhase};
 use tokio::sync::watch;
 
+use super::NAME;
 use super::builder::{ReflectionBuilder, SharedTold, Told};
 use super::index::Sent;
-use super::{NAME, V1, V1_ALPHA};
+use super::method::{V1, V1_ALPHA};
 use crate::generated_server::grpc::reflection;
 use crate::shown;
 
