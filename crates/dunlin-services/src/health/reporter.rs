@@ -373,6 +373,27 @@ mod tests {
         assert_eq!(health.shared.state().services.len(), 1);
     }
 
+    #[tokio::test]
+    async fn who_looks_away_for_many_changes_sees_the_last_one_only() {
+        let health = HealthReporter::new();
+        let mut watcher = health.shared.watch(String::new()).unwrap();
+        assert_eq!(watcher.status(), ServingStatus::Serving);
+        for _ in 0..1000 {
+            health.set_not_serving("");
+            health.remove("");
+        }
+        health.set("", ServingStatus::Unknown);
+        watcher.changed().await;
+        assert_eq!(watcher.status(), ServingStatus::Unknown);
+        // The same again is no change.
+        health.set("", ServingStatus::Unknown);
+        tokio::select! {
+            biased;
+            () = watcher.changed() => panic!("nothing has changed"),
+            () = std::future::ready(()) => {}
+        }
+    }
+
     #[test]
     fn a_list_has_a_limit_that_its_error_names() {
         let health = HealthReporter::builder().max_listed(3).build();

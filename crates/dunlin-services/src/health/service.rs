@@ -12,8 +12,9 @@ use crate::shown;
 
 /// The health service of a [`HealthReporter`]: `Check`, `List` and `Watch`.
 ///
-/// Whoever watches is told the newest state only, however slowly it reads, and none twice in a row. When the
-/// server stops to take calls, such a call ends with UNAVAILABLE: it would keep the server from its end.
+/// Whoever watches is told no state twice in a row. One who reads so slowly that the buffers of its stream are
+/// full is told the newest state only, once there is room. When the server stops to take calls, such a call
+/// ends with UNAVAILABLE: it would keep the server from its end.
 #[derive(Clone, Debug)]
 #[must_use = "a service does nothing until it is added to a server"]
 pub struct HealthService {
