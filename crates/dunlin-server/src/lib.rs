@@ -33,6 +33,7 @@ mod call;
 mod connection;
 mod context;
 pub mod dynamic;
+mod intercept;
 mod lifecycle;
 mod methods;
 mod placement;
