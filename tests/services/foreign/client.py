@@ -7,8 +7,9 @@ ADDRESS CASE. Fails with an AssertionError if it is something else.
 import sys
 
 import grpc
-from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 NAMES = health_pb2.HealthCheckResponse.ServingStatus
@@ -83,7 +84,22 @@ def reflection(channel):
     equal(list(database.get_services()), wanted)
     numbers = database.FindAllExtensionNumbers("shop.v1.Product")
     equal(sorted(numbers), [110, 120])
-    equal(database.FindFileContainingExtension("shop.v1.Product", 120).name, "shop/v1/shop.proto")
+    # The database does not ask for extensions, so by hand, with more over the same stream.
+    extension = reflection_pb2.ExtensionRequest(containing_type="shop.v1.Product", extension_number=120)
+    questions = [
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="shop.v1.Money"),
+        reflection_pb2.ServerReflectionRequest(host="me", file_containing_extension=extension),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="shop.v1.Nothing"),
+    ]
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    answers = list(stub.ServerReflectionInfo(iter(questions), timeout=10))
+    equal([answer.original_request for answer in answers], questions)
+    equal(answers[1].valid_host, "me")
+    sent = answers[1].file_descriptor_response.file_descriptor_proto
+    files = [descriptor_pb2.FileDescriptorProto.FromString(file).name for file in sent]
+    # Not the file that the first answer had.
+    equal(files, ["shop/v1/shop.proto", "google/protobuf/timestamp.proto"])
+    equal(answers[2].error_response.error_code, grpc.StatusCode.NOT_FOUND.value[0])
     for name in ["nothing.proto", "shop.v1.Nothing"]:
         find = database.FindFileByName if name.endswith(".proto") else database.FindFileContainingSymbol
         try:

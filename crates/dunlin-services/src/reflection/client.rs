@@ -241,7 +241,8 @@ impl ReflectionClient {
     /// A schema with all that these names need.
     ///
     /// Imports that the server does not send with the files are asked for. Those that it does not have at all
-    /// are left out: often only options would need them. The well-known types are there in any case.
+    /// are left out: often only options would need them. The well-known types are there in any case. A file that
+    /// uses types of another one without an import gets it, as some servers lose imports.
     ///
     /// # Errors
     /// See [`FetchError`].

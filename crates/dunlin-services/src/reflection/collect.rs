@@ -1,10 +1,12 @@
 //! The files that a server sends, until nothing of a schema is missing.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use dunlin_protobuf::descriptor::{DescriptorMessage, FileDescriptorProto, FileDescriptorSet};
+use dunlin_protobuf::descriptor::{
+    DescriptorMessage, DescriptorProto, FileDescriptorProto, FileDescriptorSet,
+};
 use dunlin_protobuf::dynamic::DynamicPool;
 
 use super::client::FetchError;
@@ -106,10 +108,82 @@ impl Collected {
 
     /// All files, linked.
     pub(super) fn pool(self) -> Result<Arc<DynamicPool>, FetchError> {
-        let set = FileDescriptorSet { file: self.files.into_values().collect(), ..Default::default() };
+        let files: Vec<_> = self.files.into_values().collect();
         let missing = self.missing;
-        DynamicPool::from_file_descriptor_set(set).map_err(|source| FetchError::Schema { missing, source })
+        let linked =
+            |file| DynamicPool::from_file_descriptor_set(FileDescriptorSet { file, ..Default::default() });
+        let fault = |source| FetchError::Schema { missing, source };
+        let lost = lost_imports(&files, self.limits.max_bytes);
+        if lost.is_empty() {
+            return linked(files).map_err(fault);
+        }
+        // They may be there by public imports of others.
+        linked(files.clone()).or_else(|source| {
+            let mut files = files;
+            for (index, path) in lost {
+                files[index].dependency.push(path);
+            }
+            // What is wrong with the files as they came says more.
+            linked(files).map_err(|_| fault(source))
+        })
     }
+}
+
+/// Files that use types of others without an import, and the paths of those: some servers split a schema
+/// anew by its packages, and lose the imports. Nothing is found where full names are longer than `room`
+/// together, which only happens to descriptors that mean it ill.
+fn lost_imports(files: &[FileDescriptorProto], mut room: usize) -> Vec<(usize, String)> {
+    let mut declared = HashMap::new();
+    let mut used = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let scope = file.package.as_deref().map_or(String::new(), |package| format!(".{package}"));
+        let full_name =
+            |scope: &str, name: &Option<String>| format!("{scope}.{}", name.as_deref().unwrap_or_default());
+        let mut uses = |name: &'_ Option<String>| {
+            used.extend(name.clone().map(|name| (index, name)));
+        };
+        // A queue, as messages may be nested without end.
+        let mut messages: VecDeque<(String, &DescriptorProto)> = VecDeque::new();
+        messages.extend(file.message_type.iter().map(|message| (full_name(&scope, &message.name), message)));
+        while let Some((name, message)) = messages.pop_front() {
+            let inside = message.nested_type.len() + message.enum_type.len() + 1;
+            match room.checked_sub(name.len().saturating_mul(inside)) {
+                Some(left) => room = left,
+                None => return Vec::new(),
+            }
+            let nested = message.nested_type.iter();
+            messages.extend(nested.map(|nested| (full_name(&name, &nested.name), nested)));
+            let enums = message.enum_type.iter().map(|declared| (full_name(&name, &declared.name), index));
+            declared.extend(enums);
+            for field in message.field.iter().chain(&message.extension) {
+                uses(&field.type_name);
+                uses(&field.extendee);
+            }
+            declared.insert(name, index);
+        }
+        declared.extend(file.enum_type.iter().map(|declared| (full_name(&scope, &declared.name), index)));
+        for field in &file.extension {
+            uses(&field.type_name);
+            uses(&field.extendee);
+        }
+        for method in file.service.iter().flat_map(|service| &service.method) {
+            uses(&method.input_type);
+            uses(&method.output_type);
+        }
+    }
+    let mut lost = BTreeSet::new();
+    for (index, name) in used {
+        if let Some(&other) = declared.get(&name)
+            && other != index
+        {
+            lost.insert((index, other));
+        }
+    }
+    let imports: Vec<BTreeSet<&str>> =
+        files.iter().map(|file| file.dependency.iter().map(String::as_str).collect()).collect();
+    let path = |file: usize| files[file].name.as_deref().unwrap_or_default();
+    let lost = lost.into_iter().filter(|(index, other)| !imports[*index].contains(path(*other)));
+    lost.map(|(index, other)| (index, path(other).to_owned())).collect()
 }
 
 /// The files of the well-known types, which some servers do not send.
@@ -154,6 +228,69 @@ mod tests {
         collected.set_missing("c.proto".into());
         assert_eq!(collected.next_wanted(), None);
         assert_eq!(collected.pool().unwrap().descriptors().file_count(), 3);
+    }
+
+    /// A message of this name, with a field of this type.
+    fn using(path: &str, package: &str, name: &str, type_name: Option<&str>) -> FileDescriptorProto {
+        use dunlin_protobuf::descriptor::{FieldDescriptorProto, Label, Type};
+        let field = type_name.map(|type_name| FieldDescriptorProto {
+            name: Some("field".into()),
+            number: Some(1),
+            label: Some(Label::LABEL_OPTIONAL),
+            r#type: Some(Type::TYPE_MESSAGE),
+            type_name: Some(type_name.into()),
+            ..Default::default()
+        });
+        let message = DescriptorProto {
+            name: Some(name.into()),
+            field: field.into_iter().collect(),
+            ..Default::default()
+        };
+        FileDescriptorProto {
+            name: Some(path.into()),
+            package: Some(package.into()),
+            message_type: vec![message],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn imports_that_a_server_has_lost_are_found_again() {
+        let pool_of = |files: &[FileDescriptorProto]| {
+            let mut collected = Collected::new(LIMITS);
+            collected.add(files.iter().map(|file| file.encode_to_vec().into()).collect()).unwrap();
+            while let Some(path) = collected.next_wanted() {
+                collected.set_missing(path);
+            }
+            collected.pool()
+        };
+        let (user, used) = (using("a.proto", "a", "A", Some(".b.B")), using("b.proto", "b", "B", None));
+        let pool = pool_of(&[user.clone(), used.clone()]).unwrap();
+        assert!(pool.message("a.A").is_some());
+        // Nothing is added where nothing is lost.
+        let public = FileDescriptorProto {
+            dependency: vec!["b.proto".into()],
+            public_dependency: vec![0],
+            ..using("c.proto", "c", "C", None)
+        };
+        let user = FileDescriptorProto { dependency: vec!["c.proto".into()], ..user };
+        let pool = pool_of(&[user.clone(), used, public]).unwrap();
+        let file = pool.descriptors().file_by_path("a.proto").unwrap();
+        assert_eq!(pool.descriptors().file(file).proto(), Some(&user));
+        // Two that need each other are told as they came.
+        let cycle = [using("a.proto", "a", "A", Some(".b.B")), using("b.proto", "b", "B", Some(".a.A"))];
+        let error = pool_of(&cycle).unwrap_err().to_string();
+        assert!(error.contains("which is not imported"), "{error}");
+    }
+
+    #[test]
+    fn long_names_around_many_messages_take_no_room() {
+        let long = using("b.proto", "b", &"B".repeat(500), None);
+        let user = using("a.proto", "a", "A", Some(&format!(".b.{}", "B".repeat(500))));
+        assert_eq!(lost_imports(&[user.clone(), long.clone()], 1000), [(0, "b.proto".to_owned())]);
+        let mut nested = long;
+        nested.message_type[0].nested_type = vec![DescriptorProto::default(); 10];
+        assert_eq!(lost_imports(&[user, nested], 1000), []);
     }
 
     #[test]
