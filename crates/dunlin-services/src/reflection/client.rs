@@ -145,7 +145,8 @@ impl ReflectionClient {
         self
     }
 
-    /// Bytes of descriptors that may be sent in answer to one question. 64 MiB.
+    /// Bytes of descriptors that may be sent in answer to one question, and of the full names of their types.
+    /// 64 MiB.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.limits.max_bytes = bytes;

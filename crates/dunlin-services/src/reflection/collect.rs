@@ -113,7 +113,8 @@ impl Collected {
         let linked =
             |file| DynamicPool::from_file_descriptor_set(FileDescriptorSet { file, ..Default::default() });
         let fault = |source| FetchError::Schema { missing, source };
-        let lost = lost_imports(&files, self.limits.max_bytes);
+        let limit = self.limits.max_bytes;
+        let lost = lost_imports(&files, limit).ok_or(FetchError::TooMuch { setting: "max_bytes", limit })?;
         if lost.is_empty() {
             return linked(files).map_err(fault);
         }
@@ -130,9 +131,9 @@ impl Collected {
 }
 
 /// Files that use types of others without an import, and the paths of those: some servers split a schema
-/// anew by its packages, and lose the imports. Nothing is found where full names are longer than `room`
-/// together, which only happens to descriptors that mean it ill.
-fn lost_imports(files: &[FileDescriptorProto], mut room: usize) -> Vec<(usize, String)> {
+/// anew by its packages, and lose the imports. `None` if the full names of types and extensions, which a pool
+/// keeps, are longer than `room` together: a long name may stand around many short ones.
+fn lost_imports(files: &[FileDescriptorProto], mut room: usize) -> Option<Vec<(usize, String)>> {
     let mut declared = HashMap::new();
     let mut used = Vec::new();
     for (index, file) in files.iter().enumerate() {
@@ -146,11 +147,8 @@ fn lost_imports(files: &[FileDescriptorProto], mut room: usize) -> Vec<(usize, S
         let mut messages: VecDeque<(String, &DescriptorProto)> = VecDeque::new();
         messages.extend(file.message_type.iter().map(|message| (full_name(&scope, &message.name), message)));
         while let Some((name, message)) = messages.pop_front() {
-            let inside = message.nested_type.len() + message.enum_type.len() + 1;
-            match room.checked_sub(name.len().saturating_mul(inside)) {
-                Some(left) => room = left,
-                None => return Vec::new(),
-            }
+            let inside = 1 + message.nested_type.len() + message.enum_type.len() + message.extension.len();
+            room = room.checked_sub(name.len().saturating_mul(inside))?;
             let nested = message.nested_type.iter();
             messages.extend(nested.map(|nested| (full_name(&name, &nested.name), nested)));
             let enums = message.enum_type.iter().map(|declared| (full_name(&name, &declared.name), index));
@@ -183,7 +181,7 @@ fn lost_imports(files: &[FileDescriptorProto], mut room: usize) -> Vec<(usize, S
         files.iter().map(|file| file.dependency.iter().map(String::as_str).collect()).collect();
     let path = |file: usize| files[file].name.as_deref().unwrap_or_default();
     let lost = lost.into_iter().filter(|(index, other)| !imports[*index].contains(path(*other)));
-    lost.map(|(index, other)| (index, path(other).to_owned())).collect()
+    Some(lost.map(|(index, other)| (index, path(other).to_owned())).collect())
 }
 
 /// The files of the well-known types, which some servers do not send.
@@ -284,13 +282,17 @@ mod tests {
     }
 
     #[test]
-    fn long_names_around_many_messages_take_no_room() {
+    fn long_names_around_many_messages_count_for_each_of_them() {
         let long = using("b.proto", "b", &"B".repeat(500), None);
         let user = using("a.proto", "a", "A", Some(&format!(".b.{}", "B".repeat(500))));
-        assert_eq!(lost_imports(&[user.clone(), long.clone()], 1000), [(0, "b.proto".to_owned())]);
+        assert_eq!(lost_imports(&[user.clone(), long.clone()], 1000), Some(vec![(0, "b.proto".to_owned())]));
         let mut nested = long;
         nested.message_type[0].nested_type = vec![DescriptorProto::default(); 10];
-        assert_eq!(lost_imports(&[user, nested], 1000), []);
+        assert_eq!(lost_imports(&[user, nested.clone()], 1000), None);
+        let mut collected = Collected::new(LIMITS);
+        collected.add(vec![nested.encode_to_vec().into()]).unwrap();
+        let error = collected.pool().unwrap_err();
+        assert!(matches!(error, FetchError::TooMuch { setting: "max_bytes", limit: 1000 }), "{error}");
     }
 
     #[test]
