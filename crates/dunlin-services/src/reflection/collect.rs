@@ -140,8 +140,10 @@ fn lost_imports(files: &[FileDescriptorProto], mut room: usize) -> Option<Vec<(u
         let scope = file.package.as_deref().map_or(String::new(), |package| format!(".{package}"));
         let full_name =
             |scope: &str, name: &Option<String>| format!("{scope}.{}", name.as_deref().unwrap_or_default());
-        let mut uses = |name: &'_ Option<String>| {
-            used.extend(name.clone().map(|name| (index, name)));
+        // The same servers leave out the dot in front of full names.
+        let mut uses = |name: &Option<String>| {
+            let name = name.as_deref().map(|name| name.strip_prefix('.').unwrap_or(name));
+            used.extend(name.map(|name| (index, format!(".{name}"))));
         };
         // A queue, as messages may be nested without end.
         let mut messages: VecDeque<(String, &DescriptorProto)> = VecDeque::new();
@@ -265,6 +267,8 @@ mod tests {
         let (user, used) = (using("a.proto", "a", "A", Some(".b.B")), using("b.proto", "b", "B", None));
         let pool = pool_of(&[user.clone(), used.clone()]).unwrap();
         assert!(pool.message("a.A").is_some());
+        let without_dot = using("a.proto", "a", "A", Some("b.B"));
+        assert!(pool_of(&[without_dot, used.clone()]).unwrap().message("a.A").is_some());
         // Nothing is added where nothing is lost.
         let public = FileDescriptorProto {
             dependency: vec!["b.proto".into()],
