@@ -87,7 +87,7 @@ impl Start {
     pub(crate) fn encode<Q: 'static>(&mut self, request: Q, codec: &CodecRef<Q>) -> Result<(), Status> {
         if let Some(interception) = &self.interception
             && interception.chain.sees_messages()
-            && let Some(message) = codec.as_reflect(&request)
+            && let Some(message) = codec.message_ref(&request)
         {
             interception.chain.message(&**interception, Direction::Sent, message)?;
         }

@@ -13,10 +13,9 @@ use std::time::{Duration, Instant};
 use dunlin_grpc::ambient::{Ambient, Scoped};
 use dunlin_grpc::halves::{End, Halves, Host, Reading, Signal, Writing};
 use dunlin_grpc::head::accepted;
-use dunlin_grpc::intercept::{Chain, Direction};
+use dunlin_grpc::intercept::{Chain, Direction, MessageRef};
 use dunlin_grpc::{Encoding, Metadata, Method, Status};
 use dunlin_http2::{HeaderList, StreamKey};
-use dunlin_protobuf::Reflect;
 use dunlin_transport::{ConnectionInfo, Handle};
 
 use crate::builder::Settings;
@@ -276,7 +275,7 @@ impl Host for ServerCall {
         self.chain.as_ref().is_some_and(|chain| chain.sees_messages())
     }
 
-    fn observe(&self, direction: Direction, message: &dyn Reflect) -> Result<(), Status> {
+    fn observe(&self, direction: Direction, message: MessageRef<'_>) -> Result<(), Status> {
         self.chain.as_ref().map_or(Ok(()), |chain| chain.message(self, direction, message))
     }
 }
