@@ -122,6 +122,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .interceptor(validation);
     let bound = server.bind("127.0.0.1:0").await?;
     println!("listening on {}", bound.local_addr());
-    bound.serve_until(dunlin::server::shutdown_signal()).await?;
+    let _ = bound.serve_until(dunlin::server::shutdown_signal()).await?;
     Ok(())
 }
