@@ -77,10 +77,22 @@ pub enum CloseReason {
     ByPeer,
     /// The peer broke the protocol, or a limit.
     #[error("the peer broke the protocol")]
-    Protocol(#[from] ConnectionError),
+    Protocol(#[source] ConnectionError),
+    /// The peer is gone without a word, or what lies between.
+    #[error("the peer does not answer")]
+    Unresponsive(#[source] ConnectionError),
     /// The transport failed.
     #[error("the transport failed")]
     Io(#[from] io::Error),
+}
+
+impl From<ConnectionError> for CloseReason {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::Keepalive { .. } => Self::Unresponsive(error),
+            error => Self::Protocol(error),
+        }
+    }
 }
 
 /// Bytes that one read may bring. Connections share the buffer of their thread, so that idle ones hold
