@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use dunlin_grpc::{Encoding, Encodings, Metadata, Method, Status, head};
-use dunlin_http2::{Config, HeaderBlock};
+use dunlin_http2::{Config, HeaderBlock, Keepalive};
 #[cfg(feature = "tls")]
 use dunlin_transport::ClientTls;
 use dunlin_transport::http_proxy::ProxySettings;
@@ -20,6 +20,7 @@ use crate::backoff::Backoff;
 use crate::call::ClientCall;
 use crate::credentials::Credentials;
 use crate::dial::{Dial, Dialer};
+use crate::keepalive::{self, Configs};
 use crate::manager::{self, Command};
 use crate::picker::{Link, Pick, PickInfo, Picker, Queueing};
 use crate::resolve::{Resolution, Resolver, SystemResolver};
@@ -60,7 +61,7 @@ pub(crate) struct ChannelSettings {
     pub(crate) authority: Arc<str>,
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) dialer: Dialer,
-    pub(crate) http2: Arc<Config>,
+    pub(crate) http2: Configs,
     pub(crate) encodings: Arc<Encodings>,
     pub(crate) backoff: Backoff,
     pub(crate) connect_timeout: Duration,
@@ -422,6 +423,18 @@ impl ChannelBuilder {
         self
     }
 
+    /// How servers that are gone without a word are found out: a PING after a silence while calls are open, and
+    /// the end of the connection, whose calls are UNAVAILABLE, if nothing follows. Off; less than 10 seconds
+    /// are taken as 10.
+    ///
+    /// Servers have to permit it: those of gRPC allow a PING in 5 minutes by default, and end connections that
+    /// ask more often. The time then doubles for the next connections, with a warning in the log. Sockets get
+    /// the timeout too (`TCP_USER_TIMEOUT`), unless [`socket_options`](Self::socket_options) have one.
+    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
+        self.config = self.config.keepalive(keepalive);
+        self
+    }
+
     /// Without calls for so long, connections are given up. 30 minutes.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
@@ -507,9 +520,14 @@ impl ChannelBuilder {
             }
         }
         let is_secure = if self.dialer.is_some() { self.is_custom_secure } else { has_tls };
+        // The socket notices what was written and never arrived, also while other octets come.
+        let options = match keepalive::user_timeout(&self.config) {
+            Some(timeout) => self.options.or_user_timeout(timeout),
+            None => self.options,
+        };
         #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
         let mut connector =
-            Connector::new().options(self.options).proxy(self.proxy).timeout(self.connect_timeout);
+            Connector::new().options(options).proxy(self.proxy).timeout(self.connect_timeout);
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
             connector = connector.tls(tls);
@@ -521,7 +539,7 @@ impl ChannelBuilder {
             authority,
             resolver,
             dialer: self.dialer.unwrap_or(Dialer::System(connector)),
-            http2: Arc::new(self.config),
+            http2: Configs::new(self.config),
             encodings: Arc::new(self.encodings),
             backoff: self.backoff,
             connect_timeout: self.connect_timeout,

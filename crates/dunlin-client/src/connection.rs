@@ -12,7 +12,7 @@ use dunlin_grpc::inlet::Inlet;
 use dunlin_grpc::timeout::TimeoutText;
 use dunlin_grpc::{Encodings, Metadata, Status};
 use dunlin_http2::{
-    Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, OpenError, ResetReason, SendError,
+    Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, Keepalive, OpenError, ResetReason, SendError,
     StreamKey,
 };
 use dunlin_transport::{CloseReason, ConnectionHandler};
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::call::ClientCall;
 use crate::channel::ChannelSettings;
+use crate::keepalive::is_too_many_pings;
 use crate::manager::Command;
 use crate::picker::Link;
 
@@ -72,6 +73,9 @@ impl fmt::Debug for Operation {
 /// One connection of a channel.
 pub(crate) struct ClientConnection {
     link: Arc<Link>,
+    settings: Arc<ChannelSettings>,
+    /// What this connection keeps to.
+    keepalive: Option<Keepalive>,
     encodings: Arc<Encodings>,
     /// Bytes that all readers of the connection together may have read without telling it.
     credit: usize,
@@ -103,13 +107,16 @@ impl ClientConnection {
     pub(crate) fn new(
         link: Arc<Link>,
         settings: Arc<ChannelSettings>,
+        keepalive: Option<Keepalive>,
         ready: oneshot::Sender<Result<(), String>>,
         manager: mpsc::WeakUnboundedSender<Command>,
     ) -> Self {
         Self {
             link,
+            keepalive,
             encodings: Arc::clone(&settings.encodings),
             credit: settings.connection_window as usize / 16,
+            settings,
             ready: Some(ready),
             manager,
             calls: Vec::new(),
@@ -153,6 +160,19 @@ impl ClientConnection {
             return;
         }
         call.channel.clone().begin_again(call);
+    }
+
+    /// The server was asked too often.
+    fn slow_down(&self) {
+        let asked = self.keepalive.map(|keepalive| keepalive.time());
+        let next = asked.and_then(|time| self.settings.http2.slow_down(time));
+        tracing::warn!(
+            target = %self.settings.target,
+            peer = %self.link.info.peer,
+            ?asked,
+            ?next,
+            "the server was sent too many pings: new connections wait longer between them"
+        );
     }
 
     fn send_waiting_elsewhere(&mut self) {
@@ -464,6 +484,9 @@ impl ConnectionHandler for ClientConnection {
             }
             Event::Capacity => self.open_waiting(connection, now),
             Event::GoAway { code, debug, .. } => {
+                if is_too_many_pings(code, &debug) {
+                    self.slow_down();
+                }
                 let debug = debug.escape_ascii();
                 self.going = Some(format!("the server goes away ({code}, {debug})"));
                 self.leave();

@@ -32,6 +32,7 @@ mod connection;
 mod credentials;
 mod dial;
 pub mod dynamic;
+mod keepalive;
 mod manager;
 mod options;
 mod picker;
@@ -54,4 +55,5 @@ pub use target::{Target, TargetError};
 
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ClientTls};
+pub use dunlin_http2::Keepalive;
 pub use dunlin_transport::{ConnectionInfo, Endpoint, Io, SocketOptions};

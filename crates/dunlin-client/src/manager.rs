@@ -170,12 +170,14 @@ async fn dial(inner: &Weak<Inner>, endpoint: &Endpoint) -> Result<Result<Arc<Lin
             }
             error => causes(error),
         })?;
-        let engine = Connection::client(Arc::clone(&settings.http2), Instant::now().into_std());
+        let config = settings.http2.next();
+        let keepalive = config.keepalive_settings();
+        let engine = Connection::client(config, Instant::now().into_std());
         let (handle, operations) = Operations::new();
         let link = Arc::new(Link::new(handle, info));
         let (ready, is_ready) = oneshot::channel();
         let manager = inner.upgrade().map(|inner| inner.commands.downgrade()).ok_or("the channel is gone")?;
-        let handler = ClientConnection::new(Arc::clone(&link), Arc::clone(&settings), ready, manager);
+        let handler = ClientConnection::new(Arc::clone(&link), Arc::clone(&settings), keepalive, ready, manager);
         let driver = Driver::with_operations(io, engine, handler, operations);
         let peer = link.info.peer.clone();
         tokio::spawn(async move {

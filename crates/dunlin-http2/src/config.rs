@@ -188,6 +188,11 @@ impl Config {
         Self { keepalive: keepalive.into(), ..self }
     }
 
+    /// What [`keepalive`](Self::keepalive) was given.
+    pub fn keepalive_settings(&self) -> Option<Keepalive> {
+        self.keepalive
+    }
+
     /// How often clients may send PING while a server sends them nothing; see [`PingPolicy`]. As often as
     /// [`Rates::pings`] allows.
     pub fn ping_policy(self, policy: impl Into<Option<PingPolicy>>) -> Self {

@@ -1,5 +1,7 @@
 //! The settings of a server.
 
+mod connections;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use crate::methods::{Methods, Service};
 use crate::placement::{Cost, Placement};
 use crate::router::{Route, Router};
 use crate::serve::{BoundServer, Server};
+pub(crate) use connections::Connections;
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -30,7 +33,8 @@ pub(crate) struct Settings {
     pub(crate) blocks: Blocks,
     pub(crate) config: Arc<Config>,
     pub(crate) listener: ListenerOptions,
-    pub(crate) connections: ConnectionLimit,
+    pub(crate) places: ConnectionLimit,
+    pub(crate) connections: Connections,
     pub(crate) ledger: Ledger,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ServerTls>,
@@ -143,7 +147,8 @@ pub struct Builder {
     encodings: Encodings,
     send_compressed: Encoding,
     listener: ListenerOptions,
-    connections: ConnectionLimit,
+    places: ConnectionLimit,
+    connections: Connections,
     max_memory: usize,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
@@ -172,7 +177,8 @@ impl Default for Builder {
             encodings: Encodings::default(),
             send_compressed: Encoding::Identity,
             listener: ListenerOptions::default(),
-            connections: ConnectionLimit::new(10_000),
+            places: ConnectionLimit::new(10_000),
+            connections: Connections::default(),
             max_memory: 1 << 30,
             #[cfg(feature = "tls")]
             tls: None,
@@ -273,7 +279,7 @@ impl Builder {
 
     /// Connections at a time, over all addresses. 10,000; further ones wait to be accepted.
     pub fn max_connections(mut self, connections: usize) -> Self {
-        self.connections = ConnectionLimit::new(connections);
+        self.places = ConnectionLimit::new(connections);
         self
     }
 
@@ -312,6 +318,7 @@ impl Builder {
             .initial_window_size(self.stream_window)
             .connection_window_size(self.connection_window)
             .max_window_size(self.max_window);
+        let config = self.connections.engine(config);
         let settings = Settings {
             // All streams together never owe the connection more than half of its window.
             credit_step: (self.connection_window as usize / (2 * streams)).clamp(1, 16 << 10),
@@ -325,6 +332,7 @@ impl Builder {
             config: Arc::new(config),
             router: router(self.methods, self.placements)?,
             listener: self.listener,
+            places: self.places,
             connections: self.connections,
             ledger: Ledger::new(self.max_memory),
             #[cfg(feature = "tls")]
@@ -350,6 +358,7 @@ impl Builder {
                 return value(setting, &bytes, "from 65,535 to 2,147,483,647");
             }
         }
+        self.connections.check()?;
         if self.max_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return value("max_timeout", &"0", "more than 0");
         }

@@ -33,6 +33,7 @@ mod call;
 mod connection;
 mod context;
 pub mod dynamic;
+mod lifetime;
 mod methods;
 mod placement;
 mod router;
@@ -55,4 +56,7 @@ pub use tower::{HttpService, ResponseBody};
 
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ServerTls, TlsInfo};
+pub use dunlin_http2::Keepalive;
+pub use dunlin_transport::accept::AtLimit;
+pub use dunlin_transport::proxy_protocol::{self, ProxyProtocol};
 pub use dunlin_transport::{Address, ConnectionInfo, Endpoint};
