@@ -411,7 +411,9 @@ impl ChannelBuilder {
         self
     }
 
-    /// How long an address may take to give a connection that is ready. 20 s.
+    /// How long an address may take to give a connection that is ready, which the server's first SETTINGS make
+    /// it. 20 s; after failures as long as the [backoff](Self::backoff), if that is longer, as the next attempt
+    /// begins no earlier.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -435,7 +437,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Without calls for so long, connections are given up. 30 minutes.
+    /// Without calls for so long, or up to a quarter longer, connections are given up. 30 minutes.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
@@ -525,9 +527,9 @@ impl ChannelBuilder {
             Some(timeout) => self.options.or_user_timeout(timeout),
             None => self.options,
         };
+        // How long all of it may take is the manager's part.
         #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
-        let mut connector =
-            Connector::new().options(options).proxy(self.proxy).timeout(self.connect_timeout);
+        let mut connector = Connector::new().options(options).proxy(self.proxy).timeout(Duration::MAX);
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
             connector = connector.tls(tls);

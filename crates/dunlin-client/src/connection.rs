@@ -12,8 +12,8 @@ use dunlin_grpc::inlet::Inlet;
 use dunlin_grpc::timeout::TimeoutText;
 use dunlin_grpc::{Encodings, Metadata, Status};
 use dunlin_http2::{
-    Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, Keepalive, OpenError, ResetReason, SendError,
-    StreamKey,
+    Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, Keepalive, OpenError, ResetReason,
+    SendError, StreamKey,
 };
 use dunlin_transport::{CloseReason, ConnectionHandler};
 use tokio::sync::{mpsc, oneshot};
@@ -76,6 +76,7 @@ pub(crate) struct ClientConnection {
     settings: Arc<ChannelSettings>,
     /// What this connection keeps to.
     keepalive: Option<Keepalive>,
+    is_useful: bool,
     encodings: Arc<Encodings>,
     /// Bytes that all readers of the connection together may have read without telling it.
     credit: usize,
@@ -114,6 +115,7 @@ impl ClientConnection {
         Self {
             link,
             keepalive,
+            is_useful: false,
             encodings: Arc::clone(&settings.encodings),
             credit: settings.connection_window as usize / 16,
             settings,
@@ -148,7 +150,7 @@ impl ClientConnection {
     fn leave(&mut self) {
         if !self.link.is_gone() {
             self.link.set_gone();
-            self.tell(Command::Lost(Arc::clone(&self.link)));
+            self.tell(Command::Lost);
         }
     }
 
@@ -160,6 +162,13 @@ impl ClientConnection {
             return;
         }
         call.channel.clone().begin_again(call);
+    }
+
+    /// The server has taken a call.
+    fn set_useful(&mut self) {
+        if !std::mem::replace(&mut self.is_useful, true) {
+            self.link.set_useful();
+        }
     }
 
     /// The server was asked too often.
@@ -335,6 +344,7 @@ impl ClientConnection {
         headers: &HeaderList,
         has_ended: bool,
     ) {
+        self.set_useful();
         let encodings = Arc::clone(&self.encodings);
         // What readers keep to themselves is never more than the window of the connection, all together.
         let credit_step = (self.credit / self.count.max(1)).clamp(1, 2048);
@@ -483,7 +493,10 @@ impl ConnectionHandler for ClientConnection {
                 self.open_waiting(connection, now);
             }
             Event::Capacity => self.open_waiting(connection, now),
-            Event::GoAway { code, debug, .. } => {
+            Event::GoAway { last_stream, code, debug } => {
+                if self.calls.iter().flatten().any(|call| call.key.id <= last_stream) {
+                    self.set_useful();
+                }
                 if is_too_many_pings(code, &debug) {
                     self.slow_down();
                 }

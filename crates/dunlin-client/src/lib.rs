@@ -53,7 +53,7 @@ pub use report::CallReport;
 pub use resolve::{Resolution, Resolver};
 pub use target::{Target, TargetError};
 
+pub use dunlin_http2::Keepalive;
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ClientTls};
-pub use dunlin_http2::Keepalive;
 pub use dunlin_transport::{ConnectionInfo, Endpoint, Io, SocketOptions};

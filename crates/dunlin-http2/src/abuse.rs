@@ -373,8 +373,10 @@ mod tests {
     #[test]
     fn a_policy_may_permit_pings_without_streams() {
         let start = Instant::now();
-        let policy =
-            PingPolicy::default().permit_time(Duration::from_secs(1)).permit_without_calls(true).max_strikes(0);
+        let policy = PingPolicy::default()
+            .permit_time(Duration::from_secs(1))
+            .permit_without_calls(true)
+            .max_strikes(0);
         let mut abuse = Abuse::new(std::sync::Arc::default(), Some(policy), start);
         assert!((0..100).all(|second| abuse.strike(start + Duration::from_secs(second), false).is_ok()));
         assert!(abuse.strike(start + Duration::from_millis(99_999), false).is_err());

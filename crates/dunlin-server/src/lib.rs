@@ -54,9 +54,9 @@ pub use serve::{BoundServer, Drained, InProcess, Server, ShutdownHandle, shutdow
 #[cfg(feature = "tower")]
 pub use tower::{HttpService, ResponseBody};
 
-#[cfg(feature = "tls")]
-pub use dunlin_transport::tls::{self, ServerTls, TlsInfo};
 pub use dunlin_http2::Keepalive;
 pub use dunlin_transport::accept::AtLimit;
 pub use dunlin_transport::proxy_protocol::{self, ProxyProtocol};
+#[cfg(feature = "tls")]
+pub use dunlin_transport::tls::{self, ServerTls, TlsInfo};
 pub use dunlin_transport::{Address, ConnectionInfo, Endpoint};

@@ -184,9 +184,8 @@ impl BoundServer {
     /// Serves a further listener.
     pub fn and(mut self, listener: Listener) -> Self {
         let settings = &self.server.settings;
-        let mut builder: AcceptorBuilder = Acceptor::builder()
-            .connection_limit(settings.places.clone())
-            .ledger(settings.ledger.clone());
+        let mut builder: AcceptorBuilder =
+            Acceptor::builder().connection_limit(settings.places.clone()).ledger(settings.ledger.clone());
         builder = settings.connections.acceptor(builder);
         #[cfg(feature = "tls")]
         if let Some(tls) = &settings.tls {

@@ -44,10 +44,7 @@ const MIN_KEEPALIVE: Duration = Duration::from_secs(1);
 impl Connections {
     pub(super) fn engine(&self, config: Config) -> Config {
         let keepalive = self.keepalive.map(|asked| asked.with_time(asked.time().max(MIN_KEEPALIVE)));
-        config
-            .keepalive(keepalive)
-            .ping_policy(self.ping_policy)
-            .handshake_timeout(self.handshake_timeout)
+        config.keepalive(keepalive).ping_policy(self.ping_policy).handshake_timeout(self.handshake_timeout)
     }
 
     pub(crate) fn acceptor(&self, builder: AcceptorBuilder) -> AcceptorBuilder {

@@ -2,6 +2,7 @@
 
 mod broken;
 mod channel;
+mod connections;
 mod dynamic;
 mod ends;
 mod harness;
