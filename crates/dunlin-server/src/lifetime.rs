@@ -25,6 +25,8 @@ const JITTER: f64 = 0.1;
 #[derive(Debug)]
 pub(crate) struct Lifetime {
     limits: Limits,
+    /// Most servers set none of them, and a turn should not pay for that.
+    is_bounded: bool,
     stage: Stage,
     ages_at: Option<Instant>,
     requests: u64,
@@ -51,6 +53,7 @@ impl Lifetime {
         let jittered = |age: Duration| Duration::try_from_secs_f64(age.as_secs_f64() * factor).unwrap_or(age);
         Self {
             limits,
+            is_bounded: limits != Limits::default(),
             stage: Stage::Open,
             ages_at: limits.age.and_then(|age| now.checked_add(jittered(age))),
             requests: 0,
@@ -68,7 +71,7 @@ impl Lifetime {
     /// Once in a turn, with the calls that are open.
     #[inline]
     pub(crate) fn look(&mut self, connection: &mut Connection, open: usize, now: Instant) {
-        if self.limits != Limits::default() {
+        if self.is_bounded {
             self.note(connection, open, now);
         }
     }
@@ -90,7 +93,12 @@ impl Lifetime {
     }
 
     /// When [`Self::timeout`] has something to do, with the calls that are open.
+    #[inline]
     pub(crate) fn poll_timeout(&self, open: usize) -> Option<Instant> {
+        if self.is_bounded { self.deadline(open) } else { None }
+    }
+
+    fn deadline(&self, open: usize) -> Option<Instant> {
         match self.stage {
             Stage::Open => {
                 let idle = self.limits.idle.filter(|_| open == 0).and_then(|idle| {

@@ -122,7 +122,6 @@ fn a_crowd_that_does_nothing_costs_little_and_keeps_nobody_out() {
     // Connections that are idle for a second give their buffers back.
     std::thread::sleep(Duration::from_secs(2));
     let each = resident().saturating_sub(before) / count;
-    println!("{count} connections, {each} bytes each");
     assert!(each < 16 << 10, "{each} bytes for each of {count} connections");
     // Newcomers are served as well.
     let late = Good::start(&runtime, &address);

@@ -167,6 +167,8 @@ impl Relay {
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let Ok(far) = TcpStream::connect(&target).await else { continue };
+                // What is small goes on at once, as it would without a relay.
+                let _ = near.set_nodelay(true).and(far.set_nodelay(true));
                 let place = {
                     let mut pings = pings.lock().expect("nobody panics with it");
                     pings.push(Vec::new());

@@ -501,6 +501,55 @@ async fn a_server_that_ends_each_connection_at_once_is_not_stormed() {
     assert!((2..=12).contains(&dials.load(Ordering::Relaxed)), "{dials:?}");
 }
 
+/// Servers that take connections and never become ready.
+#[derive(Clone)]
+struct Unready {
+    dialled: Arc<Mutex<Vec<Instant>>>,
+    /// They close them; otherwise they say nothing.
+    closes: bool,
+}
+
+impl Dial for Unready {
+    fn dial<'a>(&'a self, _: &'a Endpoint, _: &'a str) -> BoxFuture<'a, io::Result<(Io, ConnectionInfo)>> {
+        Box::pin(async move {
+            self.dialled.lock().unwrap().push(Instant::now());
+            let (near, far) = pipe::pair(4096);
+            if !self.closes {
+                tokio::spawn(async move {
+                    let _far = far;
+                    std::future::pending::<()>().await;
+                });
+            }
+            let (connector, _listener) = pipe::listen(1, 1);
+            let (_, info) = connector.connect().await?;
+            Ok((Io::Pipe(near), info))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_first_settings_of_a_server_end_the_backoff() {
+    for closes in [true, false] {
+        let unready = Unready { dialled: Arc::default(), closes };
+        let builder = Channel::builder("ipv4:127.0.0.1:1").dial(unready.clone(), true);
+        let client = Client::new(builder.connect_lazy().unwrap());
+        let call = client.unary::<_, StringValue>(UNARY, text("x")).wait_for_ready(true);
+        assert_eq!(call.timeout(seconds(3600)).await.unwrap_err().code(), Code::DeadlineExceeded);
+        let dialled = unready.dialled.lock().unwrap().clone();
+        let mut backoff = 1.0_f64;
+        for (number, pair) in dialled.windows(2).enumerate() {
+            let waited = (pair[1] - pair[0]).as_secs_f64();
+            // From the beginning of one attempt to that of the next; an attempt that hangs has 20 s, or as
+            // long as that.
+            let (least, most) = (backoff * 0.8, backoff * 1.2);
+            let (least, most) = if closes { (least, most) } else { (least.max(20.0), most.max(20.0)) };
+            assert!(waited >= least && waited < most + 0.02, "{number}: {waited} and not {backoff}");
+            backoff = (backoff * 1.6).min(120.0);
+        }
+        assert!(dialled.len() > 25, "{}", dialled.len());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_says_nothing_or_goes_on_to_say_nothing_is_cut_off_in_time() {
     let (server, _) = server(Server::builder().handshake_timeout(seconds(3)));
