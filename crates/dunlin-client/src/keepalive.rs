@@ -1,7 +1,7 @@
 //! How often a channel asks its connections for a sign of life, and what it learns from servers that find
 //! that too often.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dunlin_http2::{Config, ErrorCode, Keepalive};
@@ -12,19 +12,19 @@ const MIN_TIME: Duration = Duration::from_secs(10);
 /// The settings of connections to come. Those that are there keep what they have.
 #[derive(Debug)]
 pub(crate) struct Configs {
-    next: Mutex<Arc<Config>>,
+    next: Mutex<Config>,
 }
 
 impl Configs {
     pub(crate) fn new(config: Config) -> Self {
         let keepalive = config.keepalive_settings();
         let raised = keepalive.map(|asked| asked.with_time(asked.time().max(MIN_TIME)));
-        Self { next: Mutex::new(Arc::new(config.keepalive(raised))) }
+        Self { next: Mutex::new(config.keepalive(raised)) }
     }
 
-    /// For a new connection.
-    pub(crate) fn next(&self) -> Arc<Config> {
-        Arc::clone(&self.next.lock().unwrap_or_else(PoisonError::into_inner))
+    /// For a new connection, which may take so long to become ready.
+    pub(crate) fn next(&self, handshake: Duration) -> Config {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).clone().handshake_timeout(handshake)
     }
 
     /// A server has ended a connection that asked every `time`: the next ones take twice as long. Gives the
@@ -35,7 +35,7 @@ impl Configs {
         // Many connections may be ended for the same time.
         let time = time.saturating_mul(2).max(current.time());
         if time > current.time() {
-            *next = Arc::new(Config::clone(&next).keepalive(current.with_time(time)));
+            *next = next.clone().keepalive(current.with_time(time));
         }
         Some(time)
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     fn time(configs: &Configs) -> Option<Duration> {
-        configs.next().keepalive_settings().map(|keepalive| keepalive.time())
+        configs.next(MIN_TIME).keepalive_settings().map(|keepalive| keepalive.time())
     }
 
     #[test]

@@ -186,6 +186,7 @@ async fn dial(
     at_least: Duration,
 ) -> Result<Result<Arc<Link>, String>, Over> {
     let settings = Arc::clone(&inner.upgrade().ok_or(Over)?.settings);
+    let limit = settings.connect_timeout.max(at_least);
     let connecting = async {
         let dialled = settings.dialer.dial(endpoint, host_of(&settings.authority)).await;
         let (io, info) = dialled.map_err(|error| match &error {
@@ -195,7 +196,8 @@ async fn dial(
             }
             error => causes(error),
         })?;
-        let config = settings.http2.next();
+        // One limit for all of it; the engine has no earlier one.
+        let config = settings.http2.next(limit);
         let keepalive = config.keepalive_settings();
         let engine = Connection::client(config, Instant::now().into_std());
         let (handle, operations) = Operations::new();
@@ -218,7 +220,6 @@ async fn dial(
             Err(_) => Err("the connection was dropped".to_owned()),
         }
     };
-    let limit = settings.connect_timeout.max(at_least);
     Ok(match timeout(limit, connecting).await {
         Ok(result) => result,
         Err(_) => Err(format!("not ready within `connect_timeout`, {limit:?}")),

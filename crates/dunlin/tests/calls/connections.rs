@@ -444,7 +444,7 @@ async fn call_until(client: Client, until: Instant, calls: Arc<AtomicUsize>) -> 
             assert_eq!(ask(&client, "yield x").await?, "x");
         }
         calls.fetch_add(1, Ordering::Relaxed);
-        sleep(Duration::from_millis(round % 5)).await;
+        sleep(Duration::from_millis(10 + round % 5)).await;
     }
     Ok(())
 }
