@@ -32,12 +32,14 @@ mod connection;
 mod credentials;
 mod dial;
 pub mod dynamic;
+mod intercept;
 mod keepalive;
 mod manager;
 mod options;
 mod picker;
 mod report;
 mod resolve;
+mod start;
 mod target;
 
 pub use backoff::Backoff;

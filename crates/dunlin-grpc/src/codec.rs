@@ -25,6 +25,12 @@ pub trait Codec<M>: Send + Sync + 'static {
     /// # Errors
     /// INTERNAL when the bytes are not such a message.
     fn decode(&self, payload: Payload<'_>, limits: Limits) -> Result<M, Status>;
+
+    /// The value as any message, for those who look at messages; `None` if it is none that can be read.
+    fn as_reflect<'m>(&self, message: &'m M) -> Option<&'m dyn Reflect> {
+        let _ = message;
+        None
+    }
 }
 
 /// The bytes of a message.
@@ -97,6 +103,10 @@ impl<M: Message> Codec<M> for Proto<M> {
         };
         decoded.map_err(|error| undecodable(M::FULL_NAME, error))
     }
+
+    fn as_reflect<'m>(&self, message: &'m M) -> Option<&'m dyn Reflect> {
+        Message::as_reflect(message)
+    }
 }
 
 /// Generated messages that stay encoded until they are asked: [`Encoded`].
@@ -164,6 +174,10 @@ impl Codec<DynamicMessage> for Dynamic {
             Ok(()) => Ok(message),
             Err(error) => Err(undecodable(self.0.full_name(), error)),
         }
+    }
+
+    fn as_reflect<'m>(&self, message: &'m DynamicMessage) -> Option<&'m dyn Reflect> {
+        Some(message)
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dunlin_grpc::intercept::{Chain, Interceptor, InterceptorRef, Side};
 use dunlin_grpc::{CallKind, Encoding, Encodings, Method, head};
 use dunlin_http2::{Config, Field, HeaderBlock};
 #[cfg(feature = "tls")]
@@ -13,9 +14,11 @@ use dunlin_transport::ServerTls;
 use dunlin_transport::accept::ConnectionLimit;
 use dunlin_transport::{BindError, EndpointError, Ledger, ListenerOptions};
 
+use crate::intercept::{Intercepted, Unknown};
 use crate::methods::{Methods, Service};
 use crate::placement::{Cost, Placement};
 use crate::router::{Route, Router};
+use crate::running::Handler;
 use crate::serve::{BoundServer, Server};
 pub(crate) use connections::Connections;
 
@@ -23,6 +26,8 @@ pub(crate) use connections::Connections;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) router: Router,
+    /// For calls of methods that are not known before.
+    pub(crate) interceptors: Vec<InterceptorRef>,
     pub(crate) encodings: Encodings,
     pub(crate) send_compressed: Encoding,
     pub(crate) max_receive: usize,
@@ -135,6 +140,7 @@ pub enum ServeError {
 pub struct Builder {
     methods: Methods,
     placements: Vec<(String, Placement)>,
+    interceptors: Vec<InterceptorRef>,
     max_receive: usize,
     max_send: usize,
     max_timeout: Option<Duration>,
@@ -165,6 +171,7 @@ impl Default for Builder {
         Self {
             methods: Methods::default(),
             placements: Vec::new(),
+            interceptors: Vec::new(),
             max_receive: 4 << 20,
             max_send: usize::MAX,
             max_timeout: None,
@@ -203,6 +210,14 @@ impl Builder {
     /// default.
     pub fn placement(mut self, path: impl Into<String>, placement: Placement) -> Self {
         self.placements.push((path.into(), placement));
+        self
+    }
+
+    /// An [`Interceptor`] for all methods, within those that were added before; for some methods by
+    /// [`only`](Interceptor::only) and [`except`](Interceptor::except). None, which costs nothing. Calls of
+    /// methods that the server does not have are seen too.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(InterceptorRef::new(interceptor));
         self
     }
 
@@ -330,7 +345,8 @@ impl Builder {
             max_assembling: self.max_assembling,
             blocks,
             config: Arc::new(config),
-            router: router(self.methods, self.placements)?,
+            router: router(self.methods, self.placements, &self.interceptors)?,
+            interceptors: self.interceptors,
             listener: self.listener,
             places: self.places,
             connections: self.connections,
@@ -413,10 +429,11 @@ impl Builder {
     }
 }
 
-fn router(methods: Methods, placements: Vec<(String, Placement)>) -> Result<Router, BuildError> {
-    let route = |method: Method, handler, placement| {
-        Arc::new(Route { method, handler, placement, cost: Cost::default() })
-    };
+fn router(
+    methods: Methods,
+    placements: Vec<(String, Placement)>,
+    interceptors: &[InterceptorRef],
+) -> Result<Router, BuildError> {
     let mut router = Router::default();
     for (path, _) in &placements {
         if !methods.entries.iter().any(|(method, _)| method.path() == path) {
@@ -427,13 +444,25 @@ fn router(methods: Methods, placements: Vec<(String, Placement)>) -> Result<Rout
         let path: Box<str> = method.path().into();
         let placement =
             placements.iter().rev().find(|(of, _)| **of == *path).map(|(_, placement)| *placement);
-        let route = route(method, handler, placement.unwrap_or_default());
-        if router.routes.insert(path.clone(), route).is_some() {
+        let chain = Chain::resolve(interceptors, Side::Server, &method).map(Arc::new);
+        let route = Route {
+            handler: if chain.is_some() { Arc::new(Intercepted(handler)) } else { handler },
+            method,
+            placement: placement.unwrap_or_default(),
+            cost: Cost::default(),
+            chain,
+        };
+        if router.routes.insert(path.clone(), Arc::new(route)).is_some() {
             return Err(BuildError::Twice { path: path.into() });
         }
     }
-    // The path comes with each call.
-    let any = || Method::new("", "", "", CallKind::BidiStreaming);
-    router.fallback = methods.fallback.map(|handler| route(any(), handler, Placement::Spawn));
+    // The path comes with each call, and so does who looks at it.
+    let any = |handler: Arc<dyn Handler>, placement| {
+        let handler = if interceptors.is_empty() { handler } else { Arc::new(Intercepted(handler)) };
+        let method = Method::new("", "", "", CallKind::BidiStreaming);
+        Arc::new(Route { method, handler, placement, cost: Cost::default(), chain: None })
+    };
+    router.fallback = methods.fallback.map(|handler| any(handler, Placement::Spawn));
+    router.unknown = (!interceptors.is_empty()).then(|| any(Arc::new(Unknown), Placement::Auto));
     Ok(router)
 }

@@ -33,6 +33,7 @@ mod call;
 mod connection;
 mod context;
 pub mod dynamic;
+mod intercept;
 mod lifetime;
 mod methods;
 mod placement;

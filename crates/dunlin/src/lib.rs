@@ -42,6 +42,8 @@ pub use dunlin_server as server;
 #[cfg(feature = "client")]
 pub use dunlin_client::{CallOptions, Channel, Client};
 #[cfg(any(feature = "client", feature = "server"))]
+pub use dunlin_grpc::intercept::{self, CallContext, CallView, Interceptor, Next};
+#[cfg(any(feature = "client", feature = "server"))]
 pub use dunlin_grpc::{
     CallKind, Code, Encoding, ErrorDetails, MessageInfo, MessageOptions, Metadata, Method, Receiver,
     ResultExt, Sender, Status,
