@@ -1,5 +1,7 @@
 //! Channels: where calls go.
 
+mod connections;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use dunlin_grpc::intercept::{Chain, Interceptor, InterceptorRef, Side};
 use dunlin_grpc::{Encoding, Encodings, Metadata, Method, Status, head};
-use dunlin_http2::{Config, HeaderBlock, Keepalive};
+use dunlin_http2::{Config, HeaderBlock};
 #[cfg(feature = "tls")]
 use dunlin_transport::ClientTls;
 use dunlin_transport::http_proxy::ProxySettings;
@@ -436,57 +438,6 @@ impl ChannelBuilder {
         self.custom_target = Some(Target::custom(name, authority));
         self.resolver = Some(Arc::new(Nowhere));
         self.is_custom_secure = true;
-        self
-    }
-
-    /// Options of each socket.
-    pub fn socket_options(mut self, options: SocketOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Which servers are reached through an HTTP proxy. None.
-    pub fn proxy(mut self, proxy: ProxySettings) -> Self {
-        self.proxy = proxy;
-        self
-    }
-
-    /// How long an address may take to give a connection that is ready, which the server's first SETTINGS make
-    /// it. 20 s; after failures as long as the [backoff](Self::backoff), if that is longer, as the next attempt
-    /// begins no earlier.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long to wait after failures.
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
-    /// How servers that are gone without a word are found out: a PING after a silence while calls are open, and
-    /// the end of the connection, whose calls are UNAVAILABLE, if nothing follows. Off; less than 10 seconds
-    /// are taken as 10.
-    ///
-    /// Servers have to permit it: those of gRPC allow a PING in 5 minutes by default, and end connections that
-    /// ask more often. The time then doubles for the next connections, with a warning in the log. Sockets get
-    /// the timeout too (`TCP_USER_TIMEOUT`), unless [`socket_options`](Self::socket_options) have one.
-    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
-        self.config = self.config.keepalive(keepalive);
-        self
-    }
-
-    /// Without calls for so long, or up to a quarter longer, connections are given up. 30 minutes.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
-    /// Connections to one address at most: another one is made when the server allows no more streams on
-    /// those there are. 10.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections.max(1);
         self
     }
 

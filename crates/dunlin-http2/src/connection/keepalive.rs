@@ -9,6 +9,7 @@ use crate::frame;
 
 /// What the PING of a keepalive carries.
 const KEEPALIVE: [u8; 8] = *b"keepaliv";
+const LEAST_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// How a connection finds out that its peer is gone without a word: after `time` without any octet it sends
 /// a PING, and if still nothing has come `timeout` later, it ends.
@@ -39,9 +40,11 @@ impl Keepalive {
         Self { time, timeout: Duration::from_secs(20), without_calls: false }
     }
 
-    /// How long the peer may stay silent after the PING. 20 seconds.
+    /// How long the peer may stay silent after the PING. 20 seconds, and 10 milliseconds at least, as an
+    /// answer takes its time.
     pub const fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+        let is_possible = timeout.as_millis() >= LEAST_TIMEOUT.as_millis();
+        Self { timeout: if is_possible { timeout } else { LEAST_TIMEOUT }, ..self }
     }
 
     /// Whether a client asks though no stream is open. No; servers may take it amiss.
@@ -256,7 +259,8 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_never_comes_is_no_overflow() {
+    fn a_time_that_never_comes_is_no_overflow_and_one_that_is_over_at_once_is_raised() {
+        assert_eq!(Keepalive::every(TIME).timeout(Duration::ZERO).silence_allowed(), LEAST_TIMEOUT);
         let start = Instant::now();
         let mut client = client(Keepalive::every(Duration::MAX).without_calls(true), start);
         assert_eq!(client.poll_timeout(start), None);

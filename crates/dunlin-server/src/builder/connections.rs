@@ -92,6 +92,20 @@ impl Builder {
     /// How clients that are gone without a word are found out: a PING after a silence, with or without open
     /// calls, and the end of the connection, whose calls are cancelled, if nothing follows. Every 2 hours,
     /// with 20 seconds for anything to come; `None` turns it off. Less than a second is taken as one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use dunlin_server::{Keepalive, Server};
+    ///
+    /// let server = Server::builder()
+    ///     .keepalive(Keepalive::every(Duration::from_secs(60)).timeout(Duration::from_secs(10)))
+    ///     .permit_keepalive_time(Duration::from_secs(30))
+    ///     .max_connection_age(Duration::from_secs(3600))
+    ///     .max_connection_age_grace(Duration::from_secs(300))
+    ///     .build()?;
+    /// # Ok::<(), dunlin_server::BuildError>(())
+    /// ```
     pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
         self.connections.keepalive = keepalive.into();
         self

@@ -13,3 +13,4 @@ mod requests;
 #[cfg(feature = "tls")]
 mod secure;
 mod serving;
+mod wire;
