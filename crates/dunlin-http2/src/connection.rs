@@ -3,6 +3,7 @@
 mod control;
 mod data;
 mod headers;
+mod keepalive;
 mod memory;
 mod send;
 mod shutdown;
@@ -25,6 +26,8 @@ use crate::settings::{self, PeerSettings};
 use crate::stream::{StreamKey, Streams};
 use data::Partial;
 use headers::OpenBlock;
+pub use keepalive::Keepalive;
+use keepalive::Life;
 use memory::Held;
 pub use memory::Pressure;
 pub use send::Fields;
@@ -126,11 +129,14 @@ pub struct Connection {
     control_frames: VecDeque<u64>,
 
     shutdown: Shutdown,
+    /// Why it is shut down.
+    goaway_text: &'static str,
     /// The last stream that the peer's GOAWAY named.
     peer_goaway: Option<StreamId>,
     /// The last stream that our GOAWAY named.
     own_goaway: StreamId,
     timeouts: Timeouts,
+    life: Life,
     abuse: Abuse,
 
     held: Held,
@@ -209,10 +215,12 @@ impl Connection {
             output,
             control_frames: VecDeque::new(),
             shutdown: Shutdown::Open,
+            goaway_text: "",
             peer_goaway: None,
             own_goaway: StreamId::MAX,
             timeouts: Timeouts::new(&config.patience, now),
-            abuse: Abuse::new(Arc::clone(&config.rates), now),
+            life: Life::new(now),
+            abuse: Abuse::new(Arc::clone(&config.rates), config.ping_policy, now),
             held: Held::default(),
             pressure: Pressure::None,
             is_heavy: false,
@@ -249,6 +257,11 @@ impl Connection {
     /// output is written, the transport is to be closed.
     pub fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
+    }
+
+    /// Whether both sides have shown that they speak HTTP/2: the peer's first SETTINGS are there.
+    fn is_established(&self) -> bool {
+        self.phase == Phase::Open
     }
 
     /// Bytes that the engine itself holds on the heap. [`held`](Self::held) counts payloads too.
@@ -316,6 +329,9 @@ impl Connection {
         now: Instant,
         input: &mut &'b [u8],
     ) -> Result<Option<Event<'b>>, ConnectionError> {
+        if !input.is_empty() {
+            self.life.hear(now);
+        }
         loop {
             if self.phase == Phase::Closed {
                 *input = &[];
@@ -445,7 +461,7 @@ impl Connection {
 
     /// Ends the connection with a GOAWAY that says why.
     fn fail(&mut self, error: &ConnectionError) {
-        self.close(error.code(), &error.to_string());
+        self.close(error.code(), &error.debug_data());
     }
 
     /// A frame that answers the peer. Too many that are not taken are an attack.

@@ -45,6 +45,8 @@ pub struct Accepted {
     pub info: ConnectionInfo,
     /// Its place among the allowed connections; to be kept until the connection has ended.
     pub permit: ConnectionPermit,
+    /// When it was accepted, before any handshake.
+    pub at: std::time::Instant,
     /// The memory that it shares with others, for [`Driver::with_ledger`](crate::Driver::with_ledger).
     pub ledger: Ledger,
 }
@@ -275,7 +277,8 @@ impl Acceptor {
             };
             match event {
                 Event::Accepted(Ok(Some((io, info, permit)))) => {
-                    let accepted = Accepted { io, info, permit, ledger: self.ledger.clone() };
+                    let at = Instant::now().into_std();
+                    let accepted = Accepted { io, info, permit, at, ledger: self.ledger.clone() };
                     if self.plan.is_empty() {
                         self.counters.ready();
                         return Ok(Some(accepted));

@@ -77,10 +77,22 @@ pub enum CloseReason {
     ByPeer,
     /// The peer broke the protocol, or a limit.
     #[error("the peer broke the protocol")]
-    Protocol(#[from] ConnectionError),
+    Protocol(#[source] ConnectionError),
+    /// The peer is gone without a word, or what lies between.
+    #[error("the peer does not answer")]
+    Unresponsive(#[source] ConnectionError),
     /// The transport failed.
     #[error("the transport failed")]
     Io(#[from] io::Error),
+}
+
+impl From<ConnectionError> for CloseReason {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::Keepalive { .. } => Self::Unresponsive(error),
+            error => Self::Protocol(error),
+        }
+    }
 }
 
 /// Bytes that one read may bring. Connections share the buffer of their thread, so that idle ones hold
@@ -445,11 +457,13 @@ where
                         reason,
                         CloseReason::Protocol(ConnectionError::Abuse { limit: Limit::ServerMemory, .. })
                     );
+                    // What one that does not answer leaves unread, it will not read.
+                    let is_gone = matches!(reason, CloseReason::Unresponsive(_));
                     let is_late = this.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
                     // A peer that waits for us to read what it sends would not read what we send.
                     let _ = this.drain(cx);
                     match flush(&mut this.io, &mut this.connection, cx) {
-                        Poll::Pending if !is_late && !is_memory_needed => {
+                        Poll::Pending if !is_late && !is_memory_needed && !is_gone => {
                             this.stage = Stage::Flushing(reason);
                             return Poll::Pending;
                         }
@@ -461,7 +475,10 @@ where
                     }
                 }
                 Stage::Lingering(reason) => {
-                    let is_over = matches!(reason, CloseReason::Io(_) | CloseReason::ByPeer);
+                    let is_over = matches!(
+                        reason,
+                        CloseReason::Io(_) | CloseReason::ByPeer | CloseReason::Unresponsive(_)
+                    );
                     let is_late = this.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
                     let closed = Pin::new(&mut this.io).poll_shutdown(cx);
                     if is_over || is_late || (closed.is_ready() && this.drain(cx).is_ready()) {

@@ -497,7 +497,7 @@ impl Connection {
 
     fn write_headers(&mut self, id: StreamId, fields: Fields<'_>, end_stream: bool) {
         let most = self.peer.max_frame_size as usize;
-        self.abuse.earn(Limit::Pings, 1);
+        self.abuse.allow_pings(1);
         let encoder = &mut self.encoder;
         self.output.write(|out| write_header_block(encoder, id, fields, end_stream, most, out));
     }
@@ -524,7 +524,7 @@ impl Connection {
 #[inline]
 fn earn_by_content(abuse: &mut Abuse, len: usize) {
     abuse.earn(Limit::WindowUpdates, 4 + (len / 128) as u32);
-    abuse.earn(Limit::Pings, 2);
+    abuse.allow_pings(2);
 }
 
 fn end_flag(end_stream: bool) -> u8 {
