@@ -140,6 +140,11 @@ pub trait Interceptor: Send + Sync + 'static {
         true
     }
 
+    /// A server has this method: told once for each that is its business, when the server is built.
+    fn on_register(&self, method: &Method) {
+        let _ = method;
+    }
+
     /// This one, only for methods that the pattern matches, such as `shop.v1.*`; see [`Pattern`].
     ///
     /// # Panics
@@ -197,5 +202,9 @@ impl<I: Interceptor> Interceptor for Arc<I> {
 
     fn applies_to(&self, side: Side, method: &Method) -> bool {
         (**self).applies_to(side, method)
+    }
+
+    fn on_register(&self, method: &Method) {
+        (**self).on_register(method);
     }
 }

@@ -10,7 +10,7 @@ use dunlin_http2::{Config, Field, HeaderBlock};
 #[cfg(feature = "tls")]
 use dunlin_transport::ServerTls;
 use dunlin_transport::accept::ConnectionLimit;
-use dunlin_transport::{BindError, EndpointError, Ledger, ListenerOptions};
+use dunlin_transport::{BindError, ConnectionObserver, EndpointError, Ledger, ListenerOptions};
 
 use crate::intercept::{Intercepted, Unknown};
 use crate::methods::{Methods, Service};
@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) listener: ListenerOptions,
     pub(crate) connections: ConnectionLimit,
     pub(crate) ledger: Ledger,
+    pub(crate) observer: Option<Arc<dyn ConnectionObserver>>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ServerTls>,
 }
@@ -151,6 +152,7 @@ pub struct Builder {
     listener: ListenerOptions,
     connections: ConnectionLimit,
     max_memory: usize,
+    observer: Option<Arc<dyn ConnectionObserver>>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
 }
@@ -181,6 +183,7 @@ impl Default for Builder {
             listener: ListenerOptions::default(),
             connections: ConnectionLimit::new(10_000),
             max_memory: 1 << 30,
+            observer: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -300,6 +303,12 @@ impl Builder {
         self
     }
 
+    /// Who is told of connections: that they begin, why they end, and which never came that far. Nobody.
+    pub fn connection_observer(mut self, observer: impl ConnectionObserver) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Options of the listening sockets and of what they accept.
     pub fn listener_options(mut self, options: ListenerOptions) -> Self {
         self.listener = options;
@@ -343,6 +352,7 @@ impl Builder {
             listener: self.listener,
             connections: self.connections,
             ledger: Ledger::new(self.max_memory),
+            observer: self.observer,
             #[cfg(feature = "tls")]
             tls: self.tls,
         };
@@ -435,6 +445,7 @@ fn router(
         let path: Box<str> = method.path().into();
         let placement =
             placements.iter().rev().find(|(of, _)| **of == *path).map(|(_, placement)| *placement);
+        Chain::register(interceptors, &method);
         let chain = Chain::resolve(interceptors, Side::Server, &method).map(Arc::new);
         let route = Route {
             handler: if chain.is_some() { Arc::new(Intercepted(handler)) } else { handler },

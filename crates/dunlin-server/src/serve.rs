@@ -9,7 +9,10 @@ use std::time::Duration;
 use dunlin_http2::Connection;
 use dunlin_transport::accept::{AcceptHandle, Accepted, AcceptorBuilder};
 use dunlin_transport::pipe::{self, PipeConnector};
-use dunlin_transport::{Acceptor, Address, CloseReason, Driver, Endpoint, Handle, Listener, Operations};
+use dunlin_transport::{
+    Acceptor, Address, CloseReason, ConnectionInfo, ConnectionObserver, Driver, Endpoint, Handle, Listener,
+    Operations,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -56,7 +59,7 @@ impl Server {
         let (connector, listener) = pipe::listen(IN_PROCESS_BACKLOG, IN_PROCESS_BUFFER);
         let builder = Acceptor::builder().connection_limit(self.settings.connections.clone());
         let builder = builder.ledger(self.settings.ledger.clone()).max_handshakes(usize::MAX);
-        let acceptor = builder.build(listener);
+        let acceptor = builder.observer(self.settings.observer.clone()).build(listener);
         let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], shared: Arc::default() };
         let shutdown = bound.shutdown_handle();
         tokio::spawn(bound.serve());
@@ -180,7 +183,8 @@ impl BoundServer {
         #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
         let mut builder: AcceptorBuilder = Acceptor::builder()
             .connection_limit(settings.connections.clone())
-            .ledger(settings.ledger.clone());
+            .ledger(settings.ledger.clone())
+            .observer(settings.observer.clone());
         #[cfg(feature = "tls")]
         if let Some(tls) = &settings.tls {
             builder = builder.tls(tls.clone());
@@ -339,6 +343,7 @@ async fn connection(
     let engine = Connection::server(Arc::clone(&settings.config), now);
     let (link, operations) = Operations::new();
     let peer = Arc::new(accepted.info);
+    let observed = Observed::begin(settings.observer.clone(), &peer);
     let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone());
     shared.connections().open.insert(id, link.clone());
     if *shared.phase.borrow() != Phase::Serving {
@@ -348,6 +353,7 @@ async fn connection(
         Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
     shared.connections().open.remove(&id);
     drop(accepted.permit);
+    observed.end(&reason);
     match reason {
         CloseReason::Shutdown | CloseReason::ByPeer => {
             tracing::debug!(peer = %peer.peer, %reason, "connection closed");
@@ -358,6 +364,37 @@ async fn connection(
         reason => {
             let cause = std::error::Error::source(&reason).map(ToString::to_string);
             tracing::info!(peer = %peer.peer, %reason, cause, "connection closed");
+        }
+    }
+}
+
+/// A connection that someone wants to hear of. It ends in any case.
+struct Observed {
+    observer: Option<Arc<dyn ConnectionObserver>>,
+    peer: Arc<ConnectionInfo>,
+}
+
+impl Observed {
+    fn begin(observer: Option<Arc<dyn ConnectionObserver>>, peer: &Arc<ConnectionInfo>) -> Self {
+        if let Some(observer) = &observer {
+            observer.opened(peer);
+        }
+        Self { observer, peer: Arc::clone(peer) }
+    }
+
+    fn end(mut self, reason: &CloseReason) {
+        if let Some(observer) = self.observer.take() {
+            observer.closed(&self.peer, reason);
+        }
+    }
+}
+
+impl Drop for Observed {
+    /// The task has panicked, or the runtime is gone.
+    fn drop(&mut self) {
+        if let Some(observer) = self.observer.take() {
+            let lost = io::Error::other("the task of the connection has ended");
+            observer.closed(&self.peer, &CloseReason::Io(lost));
         }
     }
 }

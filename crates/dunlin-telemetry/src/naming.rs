@@ -1,0 +1,84 @@
+//! Which names metrics and spans have.
+
+use std::ffi::OsStr;
+
+/// Whose names metrics have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Naming {
+    /// gRPC's own (gRFC A66): `grpc.server.call.duration` with `grpc.method` and `grpc.status`, and so on.
+    #[default]
+    Grpc,
+    /// The semantic conventions of OpenTelemetry for RPC: `rpc.server.call.duration` with `rpc.method`, and so
+    /// on. The variable `OTEL_SEMCONV_STABILITY_OPT_IN` may ask for the older ones besides; see
+    /// [`Conventions`].
+    OpenTelemetry,
+    /// Those of Prometheus dashboards: `grpc_server_handled_total` with `grpc_service`, `grpc_method` and
+    /// `grpc_code`, and so on, as go-grpc-middleware has them.
+    Prometheus,
+}
+
+/// Which edition of OpenTelemetry's conventions for RPC is followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Conventions {
+    /// The current one.
+    #[default]
+    Current,
+    /// The current one, and that of v1.37 (`rpc.server.duration` in milliseconds, `rpc.grpc.status_code`)
+    /// beside it, for those who move from the one to the other.
+    Both,
+}
+
+impl Conventions {
+    /// The variable that [`from_env`](Self::from_env) reads.
+    pub const VARIABLE: &'static str = "OTEL_SEMCONV_STABILITY_OPT_IN";
+
+    /// What `OTEL_SEMCONV_STABILITY_OPT_IN` asks for: [`Both`](Self::Both) if one of its words is `rpc/dup`.
+    /// Nothing was ever emitted by the older conventions alone, so that `rpc` and no variable at all mean
+    /// the current ones.
+    pub fn from_env() -> Self {
+        std::env::var_os(Self::VARIABLE).map(|value| Self::parse(&value)).unwrap_or_default()
+    }
+
+    fn parse(value: &OsStr) -> Self {
+        let value = value.to_string_lossy();
+        match value.split(',').any(|word| word.trim() == "rpc/dup") {
+            true => Self::Both,
+            false => Self::Current,
+        }
+    }
+
+    pub(crate) fn has_older(self) -> bool {
+        self == Self::Both
+    }
+}
+
+/// The attribute that has the status. It is `rpc.response.status_code` in all releases up to v1.44 and has
+/// another name in what comes after them, so it is written here alone.
+pub const STATUS_CODE: &str = "rpc.response.status_code";
+
+/// What stands for the name of a method that is not known, by gRPC.
+pub(crate) const OTHER: &str = "other";
+/// The same, by OpenTelemetry.
+pub(crate) const OTEL_OTHER: &str = "_OTHER";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_conventions_are_followed_if_one_of_the_words_asks_for_it() {
+        for (value, want) in [
+            ("", Conventions::Current),
+            ("http", Conventions::Current),
+            ("rpc", Conventions::Current),
+            ("rpc/dup", Conventions::Both),
+            ("http, rpc/dup", Conventions::Both),
+            ("rpc,rpc/dup", Conventions::Both), // the latter counts more
+            ("rpc/duplicate", Conventions::Current),
+        ] {
+            assert_eq!(Conventions::parse(OsStr::new(value)), want, "{value:?}");
+        }
+    }
+}
