@@ -167,10 +167,9 @@ impl Tracing {
         let open = self.open(call, span, TraceContext::current());
         let write = call.change_outgoing(&mut |headers| {
             let written = open.context.write_to(headers);
-            let written = written.and_then(|()| match self.sends_bin {
-                true => open.context.write_bin_to(headers),
-                false => Ok(()),
-            });
+            if self.sends_bin {
+                open.context.write_bin_to(headers);
+            }
             if let Err(error) = written {
                 tracing::warn!(%error, "can not tell the server of the trace");
             }

@@ -22,7 +22,7 @@ async fn connections_are_counted_from_their_begin_to_their_end() {
     let (open, opened) = ("dunlin.server.connection.open{}", "dunlin.server.connection.opened{}");
     assert_eq!(series(&metrics), map(&[(open, "1"), (opened, "1")]));
     client.channel().shut_down();
-    let closed = "dunlin.server.connection.closed{dunlin.reason=by_peer}";
+    let closed = "dunlin.server.connection.closed{dunlin.reason=shutdown}";
     let all = series_until(&metrics, closed, "1").await;
     assert_eq!(all, map(&[(opened, "1"), (closed, "1")]));
 }

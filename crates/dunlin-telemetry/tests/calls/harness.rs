@@ -65,6 +65,7 @@ async fn unary(
             let next = world.next.as_ref().expect("another server");
             next.unary::<_, StringValue>(UNARY, text(request)).await
         }
+        ("binary", name) => Ok(text(format!("{:?}", cx.metadata().get_bin(name).unwrap_or_default()))),
         ("metadata", name) => Ok(text(cx.metadata().get(name).unwrap_or_default())),
         _ => Ok(text(format!("echo {}", request.value))),
     };

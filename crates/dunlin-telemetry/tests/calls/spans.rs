@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use dunlin_client::{CallOptions, Client};
-use dunlin_grpc::{CallKind, Method};
+use dunlin_grpc::intercept::{CallView, Interceptor, Interest};
+use dunlin_grpc::{CallKind, Metadata, Method};
 use dunlin_protobuf::wkt::StringValue;
 use dunlin_telemetry::{Conventions, TraceContext, Tracing};
 use opentelemetry::trace::{SpanId, SpanKind, Status as SpanStatus, TracerProvider};
@@ -181,25 +182,35 @@ async fn methods_that_are_not_known_do_not_name_spans() {
     assert_eq!(get(span, "error.type"), "UNIMPLEMENTED");
 }
 
+/// Sends a `grpc-trace-bin` of its own.
+struct Bin(Vec<u8>);
+
+impl Interceptor for Bin {
+    fn on_start(&self, call: &dyn CallView) {
+        let write = &mut |headers: &mut Metadata| headers.push_reserved_bin("grpc-trace-bin", &self.0);
+        call.change_outgoing(write).unwrap();
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::ENDS
+    }
+}
+
 #[tokio::test]
 async fn a_trace_goes_on_by_either_header_and_malformed_ones_begin_another() {
     let (log, _guard) = Log::new();
     let world = Arc::new(World::default());
     let client = pair(&world, |server| server.interceptor(Tracing::new()), |client| client);
     let parent = TraceContext::root(true);
-    let with = |options: CallOptions| client.clone().with_options(options);
-    let by_text = CallOptions::new().metadata("traceparent", parent.traceparent());
-    let by_bin = CallOptions::new().metadata_bin("grpc-trace-bin", parent.trace_bin());
-    let malformed = CallOptions::new()
-        .metadata("traceparent", "00-0-0-0")
-        .metadata("tracestate", "=")
-        .metadata_bin("grpc-trace-bin", [0; 3]);
-    for options in [by_text, by_bin, malformed] {
-        ask(&with(options), "hi").await.unwrap();
+    let text = CallOptions::new().metadata("traceparent", parent.traceparent());
+    let malformed = CallOptions::new().metadata("traceparent", "00-0-0-0").metadata("tracestate", "=");
+    let bin = |bytes: &[u8]| CallOptions::new().interceptor(Bin(bytes.to_vec()));
+    for options in [text, malformed, bin(&parent.trace_bin()), bin(&parent.trace_bin()[..20])] {
+        ask(&client.clone().with_options(options), "hi").await.unwrap();
     }
     let spans = log.spans();
     let is_same: Vec<bool> = spans.iter().map(|span| get(span, "trace_id") == parent.trace_id()).collect();
-    assert_eq!(is_same, [true, true, false]);
+    assert_eq!(is_same, [true, false, true, false]);
     assert!(spans.iter().all(|span| get(span, "span_id") != parent.span_id()));
 }
 
@@ -212,11 +223,11 @@ async fn a_server_may_begin_its_own_traces() {
         |of_server| of_server.interceptor(server),
         |client| client.interceptor(Tracing::new().send_trace_bin(true)),
     );
-    let bin = ask(&client, "metadata grpc-trace-bin").await.unwrap();
+    let bin = ask(&client, "binary grpc-trace-bin").await.unwrap();
     let spans = log.spans();
     assert_ne!(get(&spans[0], "trace_id"), get(&spans[1], "trace_id"));
-    // 29 bytes as Base64.
-    assert_eq!(bin.trim_end_matches('=').len(), 39);
+    let told = format!("[0, 0, {}", u8::from_str_radix(&get(&spans[0], "trace_id")[..2], 16).unwrap());
+    assert!(bin.starts_with(&told), "{bin}");
 }
 
 #[tokio::test]
