@@ -39,8 +39,32 @@ pub use dunlin_proto as proto;
 pub use dunlin_protobuf as protobuf;
 #[cfg(feature = "server")]
 pub use dunlin_server as server;
+
+/// Metrics and traces of calls, for servers and clients.
+///
+/// ```
+/// # #[cfg(all(feature = "server", feature = "client", feature = "prometheus"))]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use dunlin::telemetry::{Metrics, Naming, Tracing};
+/// use dunlin::{Channel, Server};
+///
+/// let metrics = Metrics::new(Naming::Prometheus);
+/// let mut registry = prometheus_client::registry::Registry::default();
+/// registry.register_collector(Box::new(metrics.clone()));
+///
+/// let server = Server::builder().interceptor(Tracing::new()).interceptor(metrics.clone());
+/// let server = server.connection_observer(metrics.clone()); // .add_service(…).serve(…)
+/// let channel = Channel::builder("shop:50051").interceptor(Tracing::new()).interceptor(metrics);
+/// # drop((server, channel));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(all(feature = "server", feature = "client", feature = "prometheus")))]
+/// # fn main() {}
+/// ```
 #[cfg(feature = "telemetry")]
-pub use dunlin_telemetry as telemetry;
+pub mod telemetry {
+    pub use dunlin_telemetry::*;
+}
 
 #[cfg(feature = "client")]
 pub use dunlin_client::{CallOptions, Channel, Client};

@@ -194,13 +194,10 @@ async fn ten_thousand_unknown_methods_have_one_series() {
     let want = map(&[
         (&format!("grpc_server_started_total{{{labels}}}"), "10000"),
         (&format!("grpc_server_handled_total{{{labels},grpc_code=Unimplemented}}"), "10000"),
-        (&format!("grpc_server_msg_received_total{{{labels}}}"), "10000"),
     ]);
     let mut found = series(&metrics);
-    // A stream both ways need not be read to its end.
-    found.remove(&format!("grpc_server_msg_received_total{{{labels}}}"));
-    let mut want = want;
-    want.remove(&format!("grpc_server_msg_received_total{{{labels}}}"));
+    // Whether a request was read that nobody is for does not matter.
+    found.retain(|name, _| !name.starts_with("grpc_server_msg_received_total"));
     assert_eq!(found, want);
     let all: usize = metrics.read().iter().map(|reading| reading.series.len()).sum();
     // Four methods and the other, in five families, and 17 codes of the four.
