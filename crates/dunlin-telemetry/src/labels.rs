@@ -210,13 +210,23 @@ pub(crate) fn server(target: &str) -> (&str, Option<u16>) {
     if hosts.contains(',') || hosts.contains("://") || hosts.starts_with("unix-abstract:") {
         return (target, None);
     }
-    match hosts.rsplit_once(':') {
+    match authority(hosts) {
+        // It was no host with a port.
+        (host, None) if host.contains(':') && !host.contains("::") => (target, None),
+        found => found,
+    }
+}
+
+/// A host, and its port if it has one.
+pub(crate) fn authority(text: &str) -> (&str, Option<u16>) {
+    let bare = |host| str::trim_end_matches(str::trim_start_matches(host, '['), ']');
+    match text.rsplit_once(':') {
         // The last colon of an IPv6 address is none before a port.
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => match port.parse() {
-            Ok(port) => (host.trim_start_matches('[').trim_end_matches(']'), Some(port)),
-            Err(_) => (target, None),
+            Ok(port) => (bare(host), Some(port)),
+            Err(_) => (text, None),
         },
-        _ => (hosts.trim_start_matches('[').trim_end_matches(']'), None),
+        _ => (bare(text), None),
     }
 }
 

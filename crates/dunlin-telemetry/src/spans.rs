@@ -9,7 +9,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
 use crate::context::TraceContext;
-use crate::labels::{full_name, is_error, server};
+use crate::labels::{authority, full_name, is_error, server};
 use crate::naming::{Conventions, OTEL_OTHER, STATUS_CODE};
 
 /// Traces of calls, for servers and clients: an [`Interceptor`], to be added outermost.
@@ -53,8 +53,14 @@ impl Default for Tracing {
     }
 }
 
-/// The name of a method that is not known comes from the peer: this much of it is written down.
-const MAX_ORIGINAL_METHOD: usize = 256;
+/// Bytes of a name that comes from the peer; this much of it is written down.
+const MAX_NAME: usize = 256;
+
+fn cut(name: &str) -> &str {
+    let most = MAX_NAME.min(name.len());
+    let end = (0..=most).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+    &name[..end]
+}
 
 /// The span of a call, until its end.
 struct Open {
@@ -125,6 +131,8 @@ impl Tracing {
             rpc.method_original = Empty,
             { STATUS_CODE } = Empty,
             error.type = Empty,
+            server.address = Empty,
+            server.port = Empty,
             network.peer.address = Empty,
             network.peer.port = Empty,
             rpc.system = Empty,
@@ -134,9 +142,14 @@ impl Tracing {
             span_id = Empty,
         );
         if !is_known {
-            let most = MAX_ORIGINAL_METHOD.min(original.len());
-            let end = (0..=most).rev().find(|end| original.is_char_boundary(*end)).unwrap_or(0);
-            span.record("rpc.method_original", &original[..end]);
+            span.record("rpc.method_original", cut(original));
+        }
+        let (address, port) = authority(call.authority());
+        if !address.is_empty() {
+            span.record("server.address", cut(address));
+            if let Some(port) = port {
+                span.record("server.port", port);
+            }
         }
         self.open(call, span, parent)
     }

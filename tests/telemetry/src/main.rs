@@ -9,7 +9,7 @@ use dunlin::client::Client;
 use dunlin::protobuf::wkt::StringValue;
 use dunlin::server::{Methods, ServerContext};
 use dunlin::telemetry::{Metrics, Naming, Tracing};
-use dunlin::{CallKind, CallOptions, Channel, Code, Method, Sender, Server, Status};
+use dunlin::{CallKind, Channel, Code, Method, Sender, Server, Status};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
@@ -60,6 +60,7 @@ fn shop(methods: &mut Methods, next: Option<Client>) {
 async fn serve(metrics: &Metrics, next: Option<Client>) -> Result<Client, Failure> {
     let server = Server::builder()
         .methods(|methods| shop(methods, next))
+        .max_timeout(Duration::from_secs(2))
         .interceptor(Tracing::new())
         .interceptor(metrics.clone())
         .connection_observer(metrics.clone());
@@ -82,14 +83,13 @@ async fn calls(client: &Client) -> Result<(), Failure> {
         ("none", Code::NotFound),
         ("lost", Code::DataLoss),
         ("panic", Code::Internal),
+        ("slow", Code::DeadlineExceeded),
     ] {
         let found = code(client, request).await;
         if found != want {
             return Err(format!("{request} gave {found}").into());
         }
     }
-    let hurried = client.clone().with_options(CallOptions::new().timeout(Duration::from_millis(100)));
-    code(&hurried, "slow").await;
     let mut list = client.server_streaming::<_, StringValue>(LIST, text("item")).await?;
     while list.next().await?.is_some() {}
     for number in 0..5 {
