@@ -1,8 +1,6 @@
 //! Calls, as spans of a trace.
 
-use std::sync::{Mutex, PoisonError};
-
-use dunlin_grpc::intercept::{CallContext, CallView, Interceptor, Interest, Next, Side};
+use dunlin_grpc::intercept::{CallContext, CallSpan, CallView, Interceptor, Interest, Next, Side};
 use dunlin_grpc::{Code, Status};
 use dunlin_transport::{Address, ConnectionInfo};
 use tracing::field::Empty;
@@ -25,6 +23,8 @@ use crate::naming::{Conventions, OTEL_OTHER, STATUS_CODE};
 /// `trace_id` and `span_id`, so that logs of the program have them too. With the feature `opentelemetry`,
 /// and a layer of `tracing-opentelemetry` in the program's subscriber, the trace is the one that is exported.
 /// Without that, traces are still passed on.
+///
+/// Methods find the [`TraceContext`] of their call among the extensions of the call.
 ///
 /// ```
 /// use dunlin_telemetry::Tracing;
@@ -62,22 +62,6 @@ fn cut(name: &str) -> &str {
     &name[..end]
 }
 
-/// The span of a call, until its end.
-struct Open {
-    span: Mutex<Option<Span>>,
-    context: TraceContext,
-}
-
-impl Open {
-    fn span(&self) -> Option<Span> {
-        self.span.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn take(&self) -> Option<Span> {
-        self.span.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
 impl Tracing {
     /// With the defaults.
     pub fn new() -> Self {
@@ -112,7 +96,7 @@ impl Tracing {
         self
     }
 
-    fn begin_on_server(&self, call: &dyn CallView) -> Open {
+    fn begin_on_server(&self, call: &dyn CallView) -> (Span, TraceContext) {
         let parent = match self.accepts_incoming {
             true => TraceContext::from_metadata(call.incoming()),
             false => None,
@@ -151,10 +135,11 @@ impl Tracing {
                 span.record("server.port", port);
             }
         }
-        self.open(call, span, parent)
+        let context = self.place(call, &span, parent);
+        (span, context)
     }
 
-    fn begin_on_client(&self, call: &dyn CallView) -> Open {
+    fn begin_on_client(&self, call: &dyn CallView) -> (Span, TraceContext) {
         let name = full_name(call.method());
         let (address, port) = server(call.target());
         let span = info_span!(
@@ -177,11 +162,11 @@ impl Tracing {
             trace_id = Empty,
             span_id = Empty,
         );
-        let open = self.open(call, span, TraceContext::current());
+        let context = self.place(call, &span, TraceContext::current());
         let write = call.change_outgoing(&mut |headers| {
-            let written = open.context.write_to(headers);
+            let written = context.write_to(headers);
             if self.sends_bin {
-                open.context.write_bin_to(headers);
+                context.write_bin_to(headers);
             }
             if let Err(error) = written {
                 tracing::warn!(%error, "can not tell the server of the trace");
@@ -190,12 +175,12 @@ impl Tracing {
         if let Err(error) = write {
             tracing::warn!(%error, "can not tell the server of the trace");
         }
-        open
+        (span, context)
     }
 
     /// Finds the place of a span in its trace, and writes it down.
-    fn open(&self, call: &dyn CallView, span: Span, parent: Option<TraceContext>) -> Open {
-        let linked = linked(call.side(), &span, parent.as_ref());
+    fn place(&self, call: &dyn CallView, span: &Span, parent: Option<TraceContext>) -> TraceContext {
+        let linked = linked(call.side(), span, parent.as_ref());
         let context = linked.unwrap_or_else(|| match parent {
             Some(parent) => parent.child(),
             None => TraceContext::root(self.samples_roots),
@@ -208,7 +193,7 @@ impl Tracing {
                 span.record("rpc.service", call.method().service());
             }
         }
-        Open { span: Mutex::new(Some(span)), context }
+        context
     }
 
     fn end(&self, call: &dyn CallView, span: &Span, result: Result<(), &Status>) {
@@ -259,24 +244,24 @@ fn linked(_: Side, _: &Span, _: Option<&TraceContext>) -> Option<TraceContext> {
 
 impl Interceptor for Tracing {
     async fn call(&self, cx: &mut CallContext, next: Next<'_>) -> Result<(), Status> {
-        let Some(open) = cx.extension::<Open>() else { return next.run(cx).await };
-        let Some(span) = open.span() else { return next.run(cx).await };
+        let (span, context) = (CallSpan::of(&**cx), cx.extension::<TraceContext>());
+        let (Some(span), Some(context)) = (span, context) else { return next.run(cx).await };
         let mut rest = std::pin::pin!(next.run(cx));
-        let within = std::future::poll_fn(|task| open.context.enter(|| rest.as_mut().poll(task)));
+        let within = std::future::poll_fn(|task| context.enter(|| rest.as_mut().poll(task)));
         within.instrument(span).await
     }
 
     fn on_start(&self, call: &dyn CallView) {
-        let open = match call.side() {
+        let (span, context) = match call.side() {
             Side::Server => self.begin_on_server(call),
             Side::Client => self.begin_on_client(call),
         };
-        call.insert_extension(open);
+        call.insert_extension(CallSpan::new(span));
+        call.insert_extension(context);
     }
 
     fn on_end(&self, call: &dyn CallView, result: Result<(), &Status>) {
-        // Who keeps the call does not keep the span open.
-        if let Some(span) = call.extension::<Open>().and_then(|open| open.take()) {
+        if let Some(span) = CallSpan::close(call) {
             self.end(call, &span, result);
         }
     }

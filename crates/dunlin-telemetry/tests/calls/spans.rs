@@ -122,6 +122,30 @@ async fn a_call_within_a_call_is_of_the_same_trace_on_all_servers() {
 }
 
 #[tokio::test]
+async fn what_is_logged_of_a_call_stands_in_its_span() {
+    let (log, _guard) = Log::new();
+    let of_server = |server: dunlin_server::Builder| {
+        server.interceptor(Tracing::new()).interceptor(dunlin_interceptors::Logging::new().starts())
+    };
+    let client = pair(&Arc::new(World::default()), of_server, |client| client);
+    ask(&client, "hi").await.unwrap();
+    ask(&client, "fail it").await.unwrap_err();
+    let events = log.events.lock().unwrap();
+    let lines: Vec<_> = events
+        .iter()
+        .filter(|event| event.fields.contains_key("grpc.method"))
+        .map(|event| (event.fields["message"].as_str(), event.parent))
+        .collect();
+    let want = [
+        ("call started", Some(0)),
+        ("call finished", Some(0)),
+        ("call started", Some(1)),
+        ("call finished", Some(1)),
+    ];
+    assert_eq!(lines, want);
+}
+
+#[tokio::test]
 async fn spans_have_the_attributes_of_the_conventions() {
     let (log, _guard) = Log::new();
     let client = traced(&Tracing::new().conventions(Conventions::Current), &Arc::new(World::default()));
