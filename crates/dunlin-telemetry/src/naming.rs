@@ -3,18 +3,25 @@
 use std::ffi::OsStr;
 
 /// Whose names metrics have.
+///
+/// | | on servers | on clients | labels |
+/// |---|---|---|---|
+/// | `Grpc` | `grpc.server.call.started`, `.duration`, `.sent_total_compressed_message_size`, `.rcvd_total_compressed_message_size` | `grpc.client.call.duration`; the four names of servers with `grpc.client.attempt` | `grpc.method`, `grpc.status`, on clients `grpc.target` |
+/// | `OpenTelemetry` | `rpc.server.call.duration` | `rpc.client.call.duration` | `rpc.system.name`, `rpc.method`, [`rpc.response.status_code`](STATUS_CODE), `error.type`, on clients `server.address`, `server.port` |
+/// | `Prometheus` | `grpc_server_started_total`, `_handled_total`, `_msg_received_total`, `_msg_sent_total`, `_in_flight`, `_panics_total`; by a setting `_handling_seconds` | the same with `grpc_client`, but no panics | `grpc_type`, `grpc_service`, `grpc_method`, for what was handled `grpc_code` |
+///
+/// Methods that a server does not have are `other`, `_OTHER` and `other`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Naming {
-    /// gRPC's own (gRFC A66): `grpc.server.call.duration` with `grpc.method` and `grpc.status`, and so on.
+    /// gRPC's own (gRFC A66).
     #[default]
     Grpc,
-    /// The semantic conventions of OpenTelemetry for RPC: `rpc.server.call.duration` with `rpc.method`, and so
-    /// on. The variable `OTEL_SEMCONV_STABILITY_OPT_IN` may ask for the older ones besides; see
-    /// [`Conventions`].
+    /// The semantic conventions of OpenTelemetry for RPC. The variable `OTEL_SEMCONV_STABILITY_OPT_IN` may ask
+    /// for the older ones besides; see [`Conventions`].
     OpenTelemetry,
-    /// Those of Prometheus dashboards: `grpc_server_handled_total` with `grpc_service`, `grpc_method` and
-    /// `grpc_code`, and so on, as go-grpc-middleware has them.
+    /// Those of dashboards for Prometheus, as go-grpc-middleware has them. They alone count what is in flight, and
+    /// are there with zeros before the first call.
     Prometheus,
 }
 
