@@ -12,7 +12,7 @@ use dunlin_http2::{Config, Field, HeaderBlock};
 #[cfg(feature = "tls")]
 use dunlin_transport::ServerTls;
 use dunlin_transport::accept::ConnectionLimit;
-use dunlin_transport::{BindError, EndpointError, Ledger, ListenerOptions};
+use dunlin_transport::{BindError, ConnectionObserver, EndpointError, Ledger, ListenerOptions};
 
 use crate::intercept::{Intercepted, Unknown};
 use crate::lifecycle::{End, ShutdownPhase};
@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) connections: Connections,
     pub(crate) ledger: Ledger,
     pub(crate) end: End,
+    pub(crate) observer: Option<Arc<dyn ConnectionObserver>>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ServerTls>,
 }
@@ -160,6 +161,7 @@ pub struct Builder {
     max_memory: usize,
     shutdown_delay: Duration,
     shutdown_grace: Duration,
+    observer: Option<Arc<dyn ConnectionObserver>>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
 }
@@ -193,6 +195,7 @@ impl Default for Builder {
             max_memory: 1 << 30,
             shutdown_delay: Duration::ZERO,
             shutdown_grace: Duration::from_secs(30),
+            observer: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -313,6 +316,12 @@ impl Builder {
         self
     }
 
+    /// Who is told of connections: that they begin, why they end, and which never came that far. Nobody.
+    pub fn connection_observer(mut self, observer: impl ConnectionObserver) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Options of the listening sockets and of what they accept.
     pub fn listener_options(mut self, options: ListenerOptions) -> Self {
         self.listener = options;
@@ -389,6 +398,7 @@ impl Builder {
             connections: self.connections,
             ledger: Ledger::new(self.max_memory),
             end: End { hooks, delay: self.shutdown_delay, grace: self.shutdown_grace },
+            observer: self.observer,
             #[cfg(feature = "tls")]
             tls: self.tls,
         };
@@ -482,6 +492,7 @@ fn router(
         let path: Box<str> = method.path().into();
         let placement =
             placements.iter().rev().find(|(of, _)| **of == *path).map(|(_, placement)| *placement);
+        Chain::register(interceptors, &method);
         let chain = Chain::resolve(interceptors, Side::Server, &method).map(Arc::new);
         let route = Route {
             handler: if chain.is_some() { Arc::new(Intercepted(handler)) } else { handler },

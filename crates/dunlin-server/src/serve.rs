@@ -9,7 +9,10 @@ use std::time::Duration;
 use dunlin_http2::Connection;
 use dunlin_transport::accept::{AcceptHandle, Accepted, AcceptorBuilder};
 use dunlin_transport::pipe::{self, PipeConnector};
-use dunlin_transport::{Acceptor, Address, CloseReason, Driver, Endpoint, Handle, Listener, Operations};
+use dunlin_transport::{
+    Acceptor, Address, CloseReason, ConnectionInfo, ConnectionObserver, Driver, Endpoint, Handle, Listener,
+    Operations,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -64,7 +67,7 @@ impl Server {
         let (connector, listener) = pipe::listen(IN_PROCESS_BACKLOG, IN_PROCESS_BUFFER);
         let builder = Acceptor::builder().connection_limit(self.settings.places.clone());
         let builder = builder.ledger(self.settings.ledger.clone()).max_handshakes(usize::MAX);
-        let acceptor = builder.build(listener);
+        let acceptor = builder.observer(self.settings.observer.clone()).build(listener);
         let shared = Arc::new(Shared::new(&self.settings));
         let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], limits, shared };
         let shutdown = bound.shutdown_handle();
@@ -242,8 +245,10 @@ impl BoundServer {
     /// Serves a further listener.
     pub fn and(mut self, listener: Listener) -> Self {
         let settings = &self.server.settings;
-        let mut builder: AcceptorBuilder =
-            Acceptor::builder().connection_limit(settings.places.clone()).ledger(settings.ledger.clone());
+        let mut builder: AcceptorBuilder = Acceptor::builder()
+            .connection_limit(settings.places.clone())
+            .ledger(settings.ledger.clone())
+            .observer(settings.observer.clone());
         builder = settings.connections.acceptor(builder);
         #[cfg(feature = "tls")]
         if let Some(tls) = &settings.tls {
@@ -432,6 +437,7 @@ async fn connection(
     let engine = Connection::server(Arc::clone(&settings.config), accepted.at);
     let (link, operations) = Operations::new();
     let peer = Arc::new(accepted.info);
+    let observed = Observed::begin(settings.observer.clone(), &peer);
     let lifetime = Lifetime::new(limits, now, fastrand::f64());
     let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone(), lifetime);
     shared.connections().open.insert(id, link.clone());
@@ -442,6 +448,7 @@ async fn connection(
         Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
     shared.connections().open.remove(&id);
     drop(accepted.permit);
+    observed.end(&reason);
     match reason {
         CloseReason::Shutdown | CloseReason::ByPeer => {
             tracing::debug!(peer = %peer.peer, %reason, "connection closed");
@@ -452,6 +459,37 @@ async fn connection(
         reason => {
             let cause = std::error::Error::source(&reason).map(ToString::to_string);
             tracing::info!(peer = %peer.peer, %reason, cause, "connection closed");
+        }
+    }
+}
+
+/// A connection that someone wants to hear of. It ends in any case.
+struct Observed {
+    observer: Option<Arc<dyn ConnectionObserver>>,
+    peer: Arc<ConnectionInfo>,
+}
+
+impl Observed {
+    fn begin(observer: Option<Arc<dyn ConnectionObserver>>, peer: &Arc<ConnectionInfo>) -> Self {
+        if let Some(observer) = &observer {
+            observer.opened(peer);
+        }
+        Self { observer, peer: Arc::clone(peer) }
+    }
+
+    fn end(mut self, reason: &CloseReason) {
+        if let Some(observer) = self.observer.take() {
+            observer.closed(&self.peer, reason);
+        }
+    }
+}
+
+impl Drop for Observed {
+    /// The task has panicked, or the runtime is gone.
+    fn drop(&mut self) {
+        if let Some(observer) = self.observer.take() {
+            let lost = io::Error::other("the task of the connection has ended");
+            observer.closed(&self.peer, &CloseReason::Io(lost));
         }
     }
 }

@@ -30,6 +30,7 @@ const LEVELS: &[(&str, Level)] = &[
     ("dunlin-interceptors", Product(4)),
     ("dunlin-server", Product(4)),
     ("dunlin-client", Product(4)),
+    ("dunlin-telemetry", Product(4)),
     ("dunlin-services", Product(5)),
     ("dunlin", Product(6)),
     ("dunlin-gateway", Product(6)),
@@ -53,6 +54,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("dunlin-transport", &["dunlin_protobuf", "dunlin_grpc"]),
     ("dunlin-server", &["dunlin_client"]),
     ("dunlin-client", &["dunlin_server"]),
+    ("dunlin-telemetry", &["std::net", "dunlin_server", "dunlin_client"]),
 ];
 
 fn level(name: &str) -> Level {
