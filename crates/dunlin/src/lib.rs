@@ -26,11 +26,15 @@
 //! A program that has messages only takes the crate with `default-features = false, features = ["std"]`.
 //! The features `std` (on by default), `chrono`, `jiff`, `serde` and `serde_json` are those of
 //! [`protobuf`]; `server`, `client`, `tls` and `gzip` are on by default, `zstd` is not, nor is `proto`, by
-//! which a client compiles its schema itself ([`client::dynamic`]).
+//! which a client compiles its schema itself ([`client::dynamic`]). Two more are off by default: `blocking`,
+//! for calls from plain threads, and `testing`, for the tests of a program: servers within the process,
+//! mocks, recorded calls, faults.
 #![no_std]
 
 #[cfg(feature = "client")]
 pub use dunlin_client as client;
+#[cfg(feature = "blocking")]
+pub use dunlin_client::blocking;
 #[cfg(any(feature = "client", feature = "server"))]
 pub use dunlin_grpc as grpc;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -38,6 +42,8 @@ pub use dunlin_proto as proto;
 pub use dunlin_protobuf as protobuf;
 #[cfg(feature = "server")]
 pub use dunlin_server as server;
+#[cfg(feature = "testing")]
+pub use dunlin_testing as testing;
 
 #[cfg(feature = "client")]
 pub use dunlin_client::{CallOptions, Channel, Client};
