@@ -103,7 +103,6 @@ impl Recorder {
 
 /// Some of the calls that were recorded, as they were when they were asked for; a slice of them.
 #[derive(Clone, Debug)]
-#[must_use]
 pub struct Calls {
     calls: Vec<RecordedCall>,
     of: String,

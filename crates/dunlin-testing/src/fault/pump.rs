@@ -3,7 +3,8 @@
 use std::future::poll_fn;
 use std::io::Result;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use dunlin_transport::pipe::PipeConnector;
 use dunlin_transport::{Io, Listener};
@@ -17,9 +18,9 @@ use super::relay::Relay;
 pub(crate) async fn stand_before(mut listener: Listener, behind: PipeConnector, faults: Faults) {
     let mut pumps = JoinSet::new();
     loop {
-        // What the system says against a connection concerns that one only.
         let Ok((client, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
+            // It concerns one connection only, or the system lacks something and may have it later.
+            tokio::time::sleep(PAUSE).await;
             continue;
         };
         while pumps.try_join_next().is_some() {}
@@ -32,6 +33,8 @@ pub(crate) async fn stand_before(mut listener: Listener, behind: PipeConnector, 
     }
 }
 
+/// How long nothing is accepted when the system has refused to.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Octets that wait to be written on a side, before no more are read for it.
 const LIMIT: usize = 64 << 10;
 
@@ -124,11 +127,7 @@ impl End {
 
     fn close(&mut self, cx: &mut Context<'_>) -> Result<()> {
         if !self.is_closed {
-            let close = |io: &mut Io, cx: &mut Context<'_>| -> Poll<Result<()>> {
-                ready!(Pin::new(io).poll_shutdown(cx))?;
-                Poll::Ready(Ok(()))
-            };
-            self.is_closed = close(&mut self.io, cx)?.is_ready();
+            self.is_closed = Pin::new(&mut self.io).poll_shutdown(cx)?.is_ready();
         }
         Ok(())
     }
