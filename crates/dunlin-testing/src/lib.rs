@@ -22,8 +22,8 @@
 //! let recorder = Recorder::new();
 //! let test = TestServer::builder()
 //!     .add_service(&mock)
-//!     .interceptor(recorder.clone())
 //!     .faults(&faults)
+//!     .channel_interceptor(recorder.clone())
 //!     .start();
 //!
 //! let client = Client::new(test.channel());

@@ -182,6 +182,11 @@ impl Mock {
         self.state.log.ended(&methods.into(), count).await
     }
 
+    /// Waits until so many calls of these methods have begun, and gives them.
+    pub async fn begun(&self, methods: impl Into<Target>, count: usize) -> Calls {
+        self.state.log.begun(&methods.into(), count).await
+    }
+
     /// Checks that no call was unexpected, and every rule with [`times`](MockRule::times) was used so often.
     ///
     /// # Panics

@@ -21,6 +21,9 @@ use crate::fault::Target;
 /// It is an interceptor for either side, of a server or of a channel; one that is added last sees what the
 /// others have changed. Clones are one recorder.
 ///
+/// Messages without reflection are not seen by interceptors, so they are missing here: those of a
+/// [`Mock`](crate::Mock) without a schema are seen on the channel only, and by the mock itself.
+///
 /// ```
 /// # use dunlin_client::Client;
 /// # use dunlin_grpc::{CallKind, Code, Method, Status};
@@ -33,8 +36,7 @@ use crate::fault::Target;
 /// # mock.on(GREET).reply(StringValue::default());
 /// # let name = StringValue::default();
 /// let recorder = Recorder::new();
-/// let sees = recorder.clone();
-/// let test = TestServer::builder().add_service(&mock).channel(move |c| c.interceptor(sees.clone())).start();
+/// let test = TestServer::builder().add_service(&mock).channel_interceptor(recorder.clone()).start();
 /// let client = Client::new(test.channel());
 /// let _: StringValue = client.unary(GREET, name.clone()).metadata("x-tenant", "a").await?;
 ///
@@ -93,6 +95,14 @@ impl Recorder {
     /// As [`of`](Self::of).
     pub async fn ended(&self, methods: impl Into<Target>, count: usize) -> Calls {
         self.log.ended(&methods.into(), count).await
+    }
+
+    /// Waits until so many calls of these methods have begun, and gives them.
+    ///
+    /// # Panics
+    /// As [`of`](Self::of).
+    pub async fn begun(&self, methods: impl Into<Target>, count: usize) -> Calls {
+        self.log.begun(&methods.into(), count).await
     }
 
     /// Forgets what it has seen. Calls that are at work are not seen any more.
@@ -197,11 +207,13 @@ impl Log {
     pub(crate) fn begin(&self, side: Side, method: Method, metadata: Metadata) -> CallId {
         let mut inner = self.inner();
         let id = inner.first + inner.calls.len() as u64;
-        if inner.has_room() {
-            inner.calls.push(RecordedCall::new(side, method, metadata));
-            return id;
+        if !inner.has_room() {
+            return CallId::MAX;
         }
-        CallId::MAX
+        inner.calls.push(RecordedCall::new(side, method, metadata));
+        drop(inner);
+        self.changed();
+        id
     }
 
     /// A message, or something else that is found out about a call.
@@ -211,8 +223,12 @@ impl Log {
         if let Some(call) = place.and_then(|place| inner.calls.get_mut(place)) {
             change(call);
             drop(inner);
-            self.changes.send_modify(|changes| *changes += 1);
+            self.changed();
         }
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     pub(crate) fn message(&self, id: CallId, direction: Direction, message: RecordedMessage) {
@@ -232,10 +248,18 @@ impl Log {
     }
 
     pub(crate) async fn ended(&self, of: &Target, count: usize) -> Calls {
+        self.until(of, |calls| calls.iter().filter(|call| call.is_over()).count() >= count).await
+    }
+
+    pub(crate) async fn begun(&self, of: &Target, count: usize) -> Calls {
+        self.until(of, |calls| calls.len() >= count).await
+    }
+
+    async fn until(&self, of: &Target, is_enough: impl Fn(&[RecordedCall]) -> bool) -> Calls {
         let mut changes = self.changes.subscribe();
         loop {
             let calls = self.calls(of);
-            if calls.iter().filter(|call| call.is_over()).count() >= count {
+            if is_enough(&calls) {
                 return calls;
             }
             // The sender is here, so this fails never.

@@ -215,6 +215,11 @@ impl TestServerBuilder {
         self
     }
 
+    /// An interceptor of the channels to the server, such as a recorder.
+    pub fn channel_interceptor(self, interceptor: impl Interceptor + Clone) -> Self {
+        self.channel(move |channel| channel.interceptor(interceptor.clone()))
+    }
+
     /// These faults, for all that reaches the server; those that are added later too. Within the
     /// interceptors that were added before, so that a recorder among those sees them.
     pub fn faults(mut self, faults: &Faults) -> Self {

@@ -66,13 +66,13 @@ pub(super) async fn pump(client: Io, server: Io, faults: Faults) {
             if relay.to_server.len() < LIMIT
                 && let Poll::Ready(read) = client.read(&mut buffer, cx)?
             {
-                relay.from_client(read);
+                relay.client_sent(read);
                 is_any = true;
             }
             if relay.to_client.len() < LIMIT
                 && let Poll::Ready(read) = server.read(&mut buffer, cx)?
             {
-                relay.from_server(read);
+                relay.server_sent(read);
                 is_any = true;
             }
             if !is_any {

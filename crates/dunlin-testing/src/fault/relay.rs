@@ -86,7 +86,7 @@ impl Relay {
     }
 
     /// Takes what the client has sent.
-    pub(super) fn from_client(&mut self, bytes: &[u8]) {
+    pub(super) fn client_sent(&mut self, bytes: &[u8]) {
         self.client.bytes.extend_from_slice(bytes);
         let mut input = std::mem::take(&mut self.client.bytes);
         let mut rest = &input[..];
@@ -118,7 +118,7 @@ impl Relay {
     }
 
     /// Takes what the server has sent.
-    pub(super) fn from_server(&mut self, bytes: &[u8]) {
+    pub(super) fn server_sent(&mut self, bytes: &[u8]) {
         self.server.bytes.extend_from_slice(bytes);
         let mut input = std::mem::take(&mut self.server.bytes);
         let mut rest = &input[..];
@@ -355,5 +355,91 @@ impl Relay {
             // Done where the request is read.
             WireKind::CutRequest => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin_testkit::http2::{Block, Frame as Wire, bytes, setting};
+
+    use super::*;
+
+    const PATH: &str = "/test.Echo/List";
+
+    fn request(stream: u32) -> Wire {
+        let fields = [(":method", "POST"), (":scheme", "http"), (":path", PATH), ("te", "trailers")];
+        Wire::headers(stream, Block::of(&fields).octets())
+    }
+
+    fn opening(others: &[Wire]) -> Vec<u8> {
+        let settings = [(setting::HEADER_TABLE_SIZE, 65_536), (setting::ENABLE_PUSH, 0)];
+        [&PREFACE[..], &bytes(&[Wire::settings(&settings)]), &bytes(others)].concat()
+    }
+
+    /// The frames of what a side gets.
+    fn frames(octets: &[u8]) -> Vec<(u8, u8, u32, Vec<u8>)> {
+        let mut rest = octets;
+        let mut frames = Vec::new();
+        while let Some(frame) = Frame::read(rest) {
+            frames.push((frame.kind, frame.flags, frame.stream, frame.payload.to_vec()));
+            rest = &rest[frame.bytes.len()..];
+        }
+        assert!(rest.is_empty(), "a part of a frame");
+        frames
+    }
+
+    #[test]
+    fn frames_pass_however_they_are_cut_up() {
+        let [first, second] = [request(1), Wire::data(1, b"octets")].map(|frame| bytes([&frame]));
+        // The same block in two frames.
+        let block = &first[frame::HEADER_LEN..];
+        let mut parts = vec![0, 0, 3, frame::HEADERS, 0, 0, 0, 0, 1, block[0], block[1], block[2]];
+        parts.extend([0, 0, block.len() as u8 - 3, frame::CONTINUATION, frame::END_HEADERS, 0, 0, 0, 1]);
+        parts.extend(&block[3..]);
+        let input = [opening(&[]), parts.clone(), second.clone()].concat();
+        for size in 1..input.len() {
+            let mut relay = Relay::new(Faults::new());
+            input.chunks(size).for_each(|piece| relay.client_sent(piece));
+            let told =
+                bytes(&[Wire::settings(&[(setting::ENABLE_PUSH, 0), (setting::HEADER_TABLE_SIZE, 0)])]);
+            assert_eq!(relay.to_server, [&PREFACE[..], &told, &parts, &second].concat(), "pieces of {size}");
+            assert_eq!(relay.last, 1);
+        }
+    }
+
+    #[test]
+    fn what_is_thrown_away_is_given_back_to_who_sent_it() {
+        let faults = Faults::new();
+        faults.on(PATH).reset(ErrorCode::CANCEL);
+        let mut relay = Relay::new(faults);
+        relay.client_sent(&opening(&[request(1), Wire::data(1, vec![7; 10])]));
+        relay.to_server.clear();
+        let credit = |octets: u32| (frame::WINDOW_UPDATE, 0, 0, octets.to_be_bytes().to_vec());
+        let reset = (frame::RST_STREAM, 0, 1, 8_u32.to_be_bytes().to_vec());
+        assert_eq!(frames(&relay.to_client), [reset, credit(10)]);
+        relay.to_client.clear();
+        // The server has not read the reset yet.
+        let trailers = Block::of(&[("grpc-status", "0")]);
+        relay.server_sent(&bytes(&[
+            Wire::data(1, vec![7; 20]),
+            Wire::headers(1, trailers.octets()).end_stream(),
+        ]));
+        assert_eq!((frames(&relay.to_server), relay.to_client.len()), (vec![credit(20)], 0));
+    }
+
+    #[test]
+    fn what_is_no_http2_passes_as_it_is() {
+        let mut relay = Relay::new(Faults::new());
+        for piece in [&b"P"[..], b"OST / HTTP/1.1\r\n", b"\r\n"] {
+            relay.client_sent(piece);
+        }
+        assert_eq!(relay.to_server, b"POST / HTTP/1.1\r\n\r\n");
+        relay.server_sent(b"HTTP/1.1 200 OK");
+        assert_eq!(relay.to_client, b"HTTP/1.1 200 OK");
+        // A block that can not be read is the server's to refuse.
+        let mut relay = Relay::new(Faults::new());
+        let input = opening(&[Wire::headers(1, vec![0xff; 20]), Wire::data(1, vec![7; 10])]);
+        relay.client_sent(&input);
+        assert!(relay.is_transparent && relay.to_server.ends_with(&input[input.len() - 39..]));
     }
 }

@@ -163,9 +163,12 @@ fn a_mock_that_is_dropped_is_verified_unless_the_test_has_failed() {
     assert_eq!(told, "for another reason");
 }
 
+/// A rule that can not be.
+type Wrong = fn(&Mock);
+
 #[test]
 fn rules_that_can_not_be_are_refused_where_they_are_written() {
-    let refused: [(&str, fn(&Mock)); 7] = [
+    let refused: [(&str, Wrong); 7] = [
         ("`reply` can not answer /test.Echo/List, which is server streaming", |mock| {
             mock.on(LIST).reply(text("x"));
         }),
@@ -254,7 +257,7 @@ fn mock_method(name: &str) -> dunlin_grpc::Method {
 
 #[test]
 fn with_a_schema_names_and_types_are_checked() {
-    let refused: [(&str, fn(&Mock)); 4] = [
+    let refused: [(&str, Wrong); 4] = [
         ("no service a.B in the schema", |mock| {
             mock.on("a.B/C").reply_json("{}");
         }),

@@ -11,11 +11,10 @@ use crate::harness::{CHAT, Echo, LIST, UNARY, UPLOAD, ask, chat_all, list_all, p
 /// A recorder on each side, and the client.
 fn recorded() -> (TestServer, Client, [Recorder; 2]) {
     let (server, client) = (Recorder::new(), Recorder::new());
-    let of_client = client.clone();
     let test = TestServer::builder()
         .add_service(Echo)
         .interceptor(server.clone())
-        .channel(move |channel| channel.interceptor(of_client.clone()))
+        .channel_interceptor(client.clone())
         .start();
     let calls = Client::new(test.channel());
     (test, calls, [server, client])
@@ -53,6 +52,7 @@ async fn both_sides_see_calls_of_all_kinds_in_the_same_way() {
 
 #[tokio::test]
 async fn metadata_that_interceptors_add_is_seen_by_a_recorder_within_them() {
+    #[derive(Clone)]
     struct Tagged;
     impl Interceptor for Tagged {
         async fn call(&self, cx: &mut CallContext, next: Next<'_>) -> Result<(), Status> {
@@ -61,12 +61,11 @@ async fn metadata_that_interceptors_add_is_seen_by_a_recorder_within_them() {
         }
     }
     let (outer, inner) = (Recorder::new(), Recorder::new());
-    let (before, behind) = (outer.clone(), inner.clone());
     let test = TestServer::builder()
         .add_service(Echo)
-        .channel(move |channel| {
-            channel.interceptor(before.clone()).interceptor(Tagged).interceptor(behind.clone())
-        })
+        .channel_interceptor(outer.clone())
+        .channel_interceptor(Tagged)
+        .channel_interceptor(inner.clone())
         .start();
     assert_eq!(ask(&Client::new(test.channel()), "hi").await.unwrap(), "echo hi");
     outer.of(UNARY).only().assert_no_metadata("x-tag").assert_request(&text("hi"));
@@ -75,16 +74,16 @@ async fn metadata_that_interceptors_add_is_seen_by_a_recorder_within_them() {
 
 #[tokio::test]
 async fn a_call_that_is_at_work_or_cancelled_is_seen_as_that() {
-    let (_test, client, [server, at_client]) = recorded();
+    let (_test, client, recorders) = recorded();
     let waiting = tokio::spawn(client.unary::<_, StringValue>(UNARY, text("wait")));
-    // Behind the first on the connection.
-    assert_eq!(ask(&client, "hi").await.unwrap(), "echo hi");
-    let calls = server.of(UNARY).assert_count(2);
-    assert!(!calls[0].is_over() && calls[0].code().is_none());
-    assert!(calls[0].to_string().ends_with("-> at work"), "{}", calls[0]);
+    for recorder in &recorders {
+        let call = soon(recorder.begun(UNARY, 1)).await.only();
+        assert!(!call.is_over() && call.code().is_none());
+        assert!(call.to_string().ends_with("-> at work"), "{call}");
+    }
     waiting.abort();
-    for recorder in [server, at_client] {
-        soon(recorder.ended(UNARY, 2)).await[0].assert_code(Code::Cancelled);
+    for recorder in &recorders {
+        soon(recorder.ended(UNARY, 1)).await[0].assert_code(Code::Cancelled);
     }
 }
 
