@@ -21,9 +21,12 @@
 //! # }
 //! ```
 //!
-//! Calls do nothing until they are awaited, and dropping one cancels it.
+//! Calls do nothing until they are awaited, and dropping one cancels it. Programs without a runtime wait for
+//! them by the module `blocking`, a feature.
 
 mod backoff;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod call;
 mod calls;
 mod channel;

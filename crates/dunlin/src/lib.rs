@@ -29,10 +29,14 @@
 //! calls: [`interceptors`]) are on by default. `zstd` is not, nor are `jwt`, by which bearer tokens are JWTs,
 //! `proto`, by which a client compiles its schema itself ([`client::dynamic`]), and `telemetry`: metrics and
 //! traces of calls, which `prometheus` and `opentelemetry` hand to the crates that they are named after.
+//! Off are also `blocking`, for calls from plain threads, and `testing`, for tests of programs: servers within the
+//! process, mocks, recorded calls, faults.
 #![no_std]
 
 #[cfg(feature = "client")]
 pub use dunlin_client as client;
+#[cfg(feature = "blocking")]
+pub use dunlin_client::blocking;
 #[cfg(any(feature = "client", feature = "server", feature = "telemetry"))]
 pub use dunlin_grpc as grpc;
 #[cfg(feature = "interceptors")]
@@ -44,6 +48,8 @@ pub use dunlin_protobuf as protobuf;
 pub use dunlin_server as server;
 #[cfg(feature = "services")]
 pub use dunlin_services as services;
+#[cfg(feature = "testing")]
+pub use dunlin_testing as testing;
 
 /// Metrics and traces of calls, for servers and clients.
 ///

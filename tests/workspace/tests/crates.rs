@@ -32,6 +32,7 @@ const LEVELS: &[(&str, Level)] = &[
     ("dunlin-client", Product(4)),
     ("dunlin-telemetry", Product(4)),
     ("dunlin-services", Product(5)),
+    ("dunlin-testing", Product(5)),
     ("dunlin", Product(6)),
     ("dunlin-gateway", Product(6)),
     ("dunlin-cli", Product(7)),
