@@ -300,6 +300,9 @@ impl Connection {
         if std::mem::take(&mut self.is_capacity_due) {
             return Ok(Some(Event::Capacity));
         }
+        if input.is_empty() {
+            return Ok(None);
+        }
         match self.receive(now, input) {
             Ok(None) if std::mem::take(&mut self.is_capacity_due) => Ok(Some(Event::Capacity)),
             Ok(event) => Ok(event),
@@ -309,6 +312,12 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) has something to tell without any input.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        self.is_capacity_due || !self.events.is_empty()
     }
 
     fn receive<'b>(

@@ -36,6 +36,12 @@ impl OutputQueue {
         self.len == 0
     }
 
+    /// All that waits, if it lies in one piece.
+    #[inline]
+    pub fn as_slice(&self) -> Option<&[u8]> {
+        if self.large.is_empty() { Some(&self.small[self.written..]) } else { None }
+    }
+
     /// Fills `slices` from the front with what waits, and returns how many it took.
     pub fn io_slices<'s>(&'s self, slices: &mut [IoSlice<'s>]) -> usize {
         let mut count = 0;
