@@ -51,7 +51,7 @@ struct Echo {
     shared: Arc<Shared>,
     /// By the slot of the stream.
     calls: Vec<Option<Call>>,
-    /// The large message that was answered last.
+    /// The message that was answered last.
     message: Bytes,
     /// What the path of the request before was, if the peer's compression table has it: the number
     /// stands for the text, so that is not looked at again.
@@ -89,6 +89,8 @@ impl Call {
 }
 
 const GREETING: &str = "dunlin\n";
+/// Messages below are copied into the output, others are sent by reference.
+const SMALL: usize = 4096;
 
 impl Echo {
     fn call(&mut self, stream: StreamKey) -> Option<&mut Call> {
@@ -154,23 +156,18 @@ impl Echo {
     }
 }
 
-/// A gRPC message: not compressed, its length, and zeros.
-fn message(connection: &mut Connection, stream: StreamKey, size: usize, large: &mut Bytes) {
-    let write = |out: &mut Vec<u8>| {
-        out.push(0);
-        out.extend_from_slice(&(size as u32).to_be_bytes());
-        out.resize(out.len() + size, 0);
+/// A gRPC message: not compressed, its length, and zeros. `made` is the one that was sent last.
+fn message(connection: &mut Connection, stream: StreamKey, size: usize, made: &mut Bytes) {
+    if made.len() != size + 5 {
+        let mut bytes = vec![0; size + 5];
+        bytes[1..5].copy_from_slice(&(size as u32).to_be_bytes());
+        *made = bytes.into();
+    }
+    let _ = if made.len() < SMALL {
+        connection.send_data_with(stream, made.len(), false, |out| out.extend_from_slice(made))
+    } else {
+        connection.send_data(stream, made.clone(), false)
     };
-    if size < 16_000 {
-        let _ = connection.send_data_with(stream, size + 5, false, write);
-        return;
-    }
-    if large.len() != size + 5 {
-        let mut bytes = Vec::with_capacity(size + 5);
-        write(&mut bytes);
-        *large = bytes.into();
-    }
-    let _ = connection.send_data(stream, large.clone(), false);
 }
 
 impl ConnectionHandler for Echo {

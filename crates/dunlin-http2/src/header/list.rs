@@ -106,7 +106,8 @@ impl HeaderList {
 
     /// The whole field `:path`, with its number in the compression table.
     pub fn path_field(&self) -> Option<ReceivedField<'_>> {
-        self.pseudo_entry(Class::Path).map(|entry| self.field(entry))
+        // Its name is known, so nobody has to look whether it is text.
+        self.pseudo_entry(Class::Path).map(|entry| self.field_named(":path", entry))
     }
 
     /// `:protocol` of an extended CONNECT (RFC 8441 §4).
@@ -174,13 +175,6 @@ impl HeaderList {
 
     pub(super) fn verdict(&self) -> Option<(MessageKind, Result<(), Malformed>)> {
         self.verdict
-    }
-
-    /// Gives buffers back that are larger than most lists need.
-    pub(crate) fn shrink(&mut self) {
-        self.clear();
-        self.bytes = Vec::new();
-        self.fields = Vec::new();
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -286,9 +280,14 @@ impl HeaderList {
     }
 
     fn field(&self, entry: &Entry) -> ReceivedField<'_> {
+        // A name with other octets makes the list malformed, and nobody gets to see it.
+        let name = std::str::from_utf8(self.range(entry.name, entry.value)).unwrap_or_default();
+        self.field_named(name, entry)
+    }
+
+    fn field_named<'a>(&'a self, name: &'a str, entry: &Entry) -> ReceivedField<'a> {
         ReceivedField {
-            // A name with other octets makes the list malformed, and nobody gets to see it.
-            name: std::str::from_utf8(self.range(entry.name, entry.value)).unwrap_or_default(),
+            name,
             value: self.value(entry),
             is_sensitive: entry.is_sensitive,
             insertion: (entry.insertion != 0).then_some(entry.insertion),
