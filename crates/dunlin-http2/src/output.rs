@@ -16,10 +16,11 @@ pub struct OutputQueue {
     written: usize,
     /// Each with the octets of `small` that stand between it and the one before.
     large: VecDeque<(usize, Bytes)>,
-    /// Octets of `small` behind the last of `large`.
-    tail: usize,
-    len: usize,
-    /// All bytes that were ever queued.
+    /// Octets of `small` that wait, and stand before one of `large`.
+    between: usize,
+    /// Octets of `large`.
+    large_len: usize,
+    /// All bytes that were ever written.
     total: u64,
     /// The frame at the end of `small`, if more content of its stream may go into it.
     open: Option<OpenFrame>,
@@ -43,13 +44,15 @@ const FRAME: usize = 16_384;
 
 impl OutputQueue {
     /// Bytes that wait.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.len
+        self.small.len() - self.written + self.large_len
     }
 
     /// Whether nothing waits.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// All that waits, if it lies in one piece.
@@ -77,7 +80,7 @@ impl OutputQueue {
             }
             at += before;
         }
-        push(&self.small[at..at + self.tail]);
+        push(&self.small[at..]);
         count
     }
 
@@ -86,29 +89,31 @@ impl OutputQueue {
     /// # Panics
     /// If they are more than wait.
     pub fn advance(&mut self, mut count: usize) {
-        assert!(count <= self.len, "more bytes were written than were queued");
-        self.len -= count;
-        if self.len == 0 {
+        assert!(count <= self.len(), "more bytes were written than were queued");
+        self.total += count as u64;
+        if count == self.len() {
             self.small.clear();
             self.large.clear();
-            (self.written, self.tail) = (0, 0);
+            (self.written, self.between, self.large_len) = (0, 0, 0);
             self.open = None;
             return;
         }
         while let Some((before, payload)) = self.large.front_mut() {
             let from_small = count.min(*before);
             *before -= from_small;
+            self.between -= from_small;
             self.written += from_small;
             count -= from_small;
-            if *before > 0 || count < payload.len() {
-                payload.advance(count);
+            let from_large = if *before > 0 { 0 } else { count.min(payload.len()) };
+            self.large_len -= from_large;
+            count -= from_large;
+            if *before > 0 || from_large < payload.len() {
+                payload.advance(from_large);
                 return;
             }
-            count -= payload.len();
             self.large.pop_front();
         }
         self.written += count;
-        self.tail -= count;
     }
 
     /// Moves all that waits into `bytes`, for transports that are no sockets.
@@ -132,12 +137,12 @@ impl OutputQueue {
 
     /// All bytes that were ever queued, and those of them that were written.
     pub(crate) fn totals(&self) -> (u64, u64) {
-        (self.total, self.total - self.len as u64)
+        (self.total + self.len() as u64, self.total)
     }
 
     /// Bytes of payloads held by reference, which wait.
     pub(crate) fn payload_len(&self) -> usize {
-        self.len - (self.small.len() - self.written)
+        self.large_len
     }
 
     /// Bytes held on the heap, without payloads held by reference.
@@ -150,10 +155,7 @@ impl OutputQueue {
     pub(crate) fn write<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         self.compact();
         self.open = None;
-        let before = self.small.len();
-        let result = write(&mut self.small);
-        self.added(self.small.len() - before);
-        result
+        write(&mut self.small)
     }
 
     /// Appends content of a stream, which `write` appends, in a frame of its own; or in the one before, if that
@@ -172,18 +174,20 @@ impl OutputQueue {
         self.compact();
         let start = self.small.len();
         let flags = if end_stream { flag::END_STREAM } else { 0 };
-        let header = |len: usize| FrameHeader { len: len as u32, kind: kind::DATA, flags, stream }.to_wire();
         let before = match &mut self.open {
             Some(open) if open.stream == stream && open.at >= self.written && open.len + len <= FRAME => {
                 open.len += len;
-                self.small[open.at..open.at + HEADER_LEN].copy_from_slice(&header(open.len));
-                self.small.reserve(len);
+                // The length has three octets, and the fourth is the type of DATA.
+                self.small[open.at..open.at + 4].copy_from_slice(&((open.len as u32) << 8).to_be_bytes());
+                if end_stream {
+                    self.small[open.at + 4] = flags;
+                }
                 start
             }
             open => {
                 *open = Some(OpenFrame { stream, at: start, len });
-                self.small.reserve(HEADER_LEN + len);
-                self.small.extend_from_slice(&header(len));
+                let header = FrameHeader { len: len as u32, kind: kind::DATA, flags, stream };
+                self.small.extend_from_slice(&header.to_wire());
                 start + HEADER_LEN
             }
         };
@@ -191,7 +195,6 @@ impl OutputQueue {
             self.open = None;
         }
         write(&mut self.small);
-        self.added(self.small.len() - start);
         self.small.len() - before
     }
 
@@ -207,23 +210,16 @@ impl OutputQueue {
         }
     }
 
-    #[inline]
-    fn added(&mut self, added: usize) {
-        self.tail += added;
-        self.len += added;
-        self.total += added as u64;
-    }
-
     /// Appends a payload, without a copy if it is large.
     pub(crate) fn payload(&mut self, payload: Bytes) {
         if payload.len() < BY_REFERENCE {
             self.write(|out| out.extend_from_slice(&payload));
             return;
         }
-        self.len += payload.len();
-        self.total += payload.len() as u64;
-        self.large.push_back((self.tail, payload));
-        self.tail = 0;
+        let before = self.small.len() - self.written - self.between;
+        self.between += before;
+        self.large_len += payload.len();
+        self.large.push_back((before, payload));
         self.open = None;
     }
 }

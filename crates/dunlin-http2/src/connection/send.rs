@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Connection, Phase, Role};
-use crate::abuse::{Abuse, Limit};
+use crate::abuse::Limit;
 use crate::error::{ConnectionError, ErrorCode, HeaderListTooLarge, OpenError, SendError};
 use crate::event::Event;
 use crate::flow::SendWindow;
@@ -288,6 +288,7 @@ impl Connection {
 
     /// Whether so much waits to be sent that more should wait for [`Event::Drained`]: above 64 KiB of
     /// the stream, until it is below 32 KiB; or as much of the connection as is written at once.
+    #[inline]
     pub fn is_congested(&mut self, key: StreamKey) -> bool {
         let Some(stream) = self.streams.get_mut(key).filter(|stream| !stream.is_reset) else { return false };
         if !stream.is_congested {
@@ -373,7 +374,7 @@ impl Connection {
             self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
             take(queue, len, &mut self.output);
             self.held.queued -= len;
-            earn_by_content(&mut self.abuse, len);
+            self.abuse.sent(len);
         }
         if stream.is_congested && queue.len <= CONGESTED / 2 {
             stream.is_congested = false;
@@ -433,7 +434,7 @@ impl Connection {
         }
         stream.send_window.spend(len);
         self.send_window.spend(len);
-        earn_by_content(&mut self.abuse, len);
+        self.abuse.sent(len);
         Ok(true)
     }
 
@@ -517,14 +518,6 @@ impl Connection {
         woken.into_iter().for_each(|key| self.schedule(key));
         Ok(())
     }
-}
-
-/// A receiver may give its windows back in pieces as small as it reads, and may measure its round trip
-/// with each frame.
-#[inline]
-fn earn_by_content(abuse: &mut Abuse, len: usize) {
-    abuse.earn(Limit::WindowUpdates, 4 + (len / 128) as u32);
-    abuse.earn(Limit::Pings, 2);
 }
 
 fn end_flag(end_stream: bool) -> u8 {
