@@ -239,10 +239,9 @@ where
             is_waiting = self.read(cx, now)?.is_pending();
         }
         self.handler.poll(&mut self.connection, cx, now);
-        self.told(now)?;
-        // If the transport takes no more, it wakes the task when it does.
         let was_full = self.connection.output_mut().len() >= OUTPUT_LIMIT;
-        let _ = self.write(cx, now)?;
+        // Who was told something may want its poll.
+        is_waiting &= !self.write(cx, now)?;
         // Then nobody has asked for what there is to read.
         is_waiting &= !(was_full && self.connection.output_mut().len() < OUTPUT_LIMIT);
         if self.connection.is_closed() {
@@ -328,21 +327,23 @@ where
         Ok(is_any)
     }
 
-    /// Writes what there is, with as few calls as it takes. `Pending` if the transport takes no more.
-    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
+    /// Writes what there is, with as few calls as it takes. If the transport takes no more, it wakes the task
+    /// when it does. Whether the application was told something, such as that there is room again.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, CloseReason> {
+        let mut is_any_told = self.told(now)?;
         loop {
-            // The application is told that there is room again, and may use it.
+            // The application may use the room.
             loop {
                 self.connection.transmit(now)?;
                 if !self.told(now)? {
                     break;
                 }
+                is_any_told = true;
             }
-            if flush(&mut self.io, &mut self.connection, cx).map_err(CloseReason::Io)?.is_pending() {
-                return Ok(Poll::Pending);
-            }
-            if !self.connection.has_more() && self.connection.output_mut().is_empty() {
-                return Ok(Poll::Ready(()));
+            let flushed = flush(&mut self.io, &mut self.connection, cx).map_err(CloseReason::Io)?;
+            let is_done = !self.connection.has_more() && self.connection.output_mut().is_empty();
+            if flushed.is_pending() || is_done {
+                return Ok(is_any_told);
             }
         }
     }
