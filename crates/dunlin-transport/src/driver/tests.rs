@@ -201,7 +201,7 @@ where
     H: ConnectionHandler + Unpin + Send + 'static,
     H::Operation: Unpin + Send + 'static,
 {
-    let (mut near, far) = pipe::pair(64 << 10);
+    let (mut near, far) = pipe::pair(2 << 20);
     let counts = Arc::new(Counts::default());
     let now = tokio::time::Instant::now().into_std();
     let connection = Connection::server(Config::default(), now);
