@@ -110,7 +110,8 @@ impl Client {
             let is_last = call.left_to_send == 0 && !has_trailers;
             let part = at..at + len;
             let sent = if len < SMALL {
-                connection.send_data_with(stream, len, is_last, |out| out.extend_from_slice(&self.pattern[part]))
+                connection
+                    .send_data_with(stream, len, is_last, |out| out.extend_from_slice(&self.pattern[part]))
             } else {
                 connection.send_data(stream, self.pattern.slice(part), is_last)
             };

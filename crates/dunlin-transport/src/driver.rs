@@ -498,7 +498,8 @@ where
                         reason,
                         CloseReason::Protocol(ConnectionError::Abuse { limit: Limit::ServerMemory, .. })
                     );
-                    let is_late = this.timer.as_mut().is_none_or(|timer| timer.sleep.as_mut().poll(cx).is_ready());
+                    let is_late =
+                        this.timer.as_mut().is_none_or(|timer| timer.sleep.as_mut().poll(cx).is_ready());
                     // A peer that waits for us to read what it sends would not read what we send.
                     let _ = this.drain(cx);
                     match flush(&mut this.io, &mut this.connection, cx) {
@@ -515,7 +516,8 @@ where
                 }
                 Stage::Lingering(reason) => {
                     let is_over = matches!(reason, CloseReason::Io(_) | CloseReason::ByPeer);
-                    let is_late = this.timer.as_mut().is_none_or(|timer| timer.sleep.as_mut().poll(cx).is_ready());
+                    let is_late =
+                        this.timer.as_mut().is_none_or(|timer| timer.sleep.as_mut().poll(cx).is_ready());
                     let closed = Pin::new(&mut this.io).poll_shutdown(cx);
                     if is_over || is_late || (closed.is_ready() && this.drain(cx).is_ready()) {
                         return Poll::Ready(reason);

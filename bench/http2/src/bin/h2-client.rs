@@ -8,11 +8,7 @@ use tokio::net::TcpStream;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-async fn call(
-    client: &mut SendRequest<Bytes>,
-    request: Request<()>,
-    message: Bytes,
-) -> Result<(), Failure> {
+async fn call(client: &mut SendRequest<Bytes>, request: Request<()>, message: Bytes) -> Result<(), Failure> {
     let (response, mut stream) = client.send_request(request, false)?;
     stream.send_data(message, true)?;
     let response = response.await?;

@@ -172,7 +172,11 @@ impl Counts {
 }
 
 impl AsyncRead for Counted {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.pipe).poll_read(cx, buf);
         let count = if polled.is_ready() { &self.counts.reads } else { &self.counts.empty_reads };
         count.fetch_add(1, Relaxed);
@@ -205,7 +209,8 @@ where
     let counts = Arc::new(Counts::default());
     let now = tokio::time::Instant::now().into_std();
     let connection = Connection::server(Config::default(), now);
-    let (handle, driver) = Driver::new(Counted { pipe: far, counts: Arc::clone(&counts) }, connection, handler);
+    let (handle, driver) =
+        Driver::new(Counted { pipe: far, counts: Arc::clone(&counts) }, connection, handler);
     tokio::spawn(driver);
     let hello = [Frame::settings(&[(setting::INITIAL_WINDOW_SIZE, window)]), Frame::settings_ack()];
     near.write_all(&[PREFACE.as_slice(), &bytes(&hello)].concat()).await.expect("the server reads");
@@ -283,7 +288,8 @@ async fn a_handler_that_is_told_of_room_gets_its_poll() {
         let count = tokio::time::timeout(Duration::from_secs(1), pipe.read(&mut part)).await;
         octets.extend_from_slice(&part[..count.expect("more comes").expect("the server writes")]);
         let (frames, _) = read(&octets);
-        content = frames.iter().filter(|frame| frame.kind == kind::DATA).map(|frame| frame.payload.len()).sum();
+        content =
+            frames.iter().filter(|frame| frame.kind == kind::DATA).map(|frame| frame.payload.len()).sum();
     }
 }
 
