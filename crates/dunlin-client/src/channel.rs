@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use dunlin_grpc::intercept::{Chain, Interceptor, InterceptorRef, Side};
 use dunlin_grpc::{Encoding, Encodings, Metadata, Method, Status, head};
 use dunlin_http2::{Config, HeaderBlock};
 #[cfg(feature = "tls")]
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) commands: mpsc::UnboundedSender<Command>,
     shared: Mutex<Shared>,
     blocks: Mutex<HashMap<Box<str>, HeaderBlock>>,
+    chains: Mutex<HashMap<Box<str>, Option<Arc<Chain>>>>,
     state: watch::Sender<State>,
     /// Someone called since this was looked at last.
     is_active: AtomicBool,
@@ -57,6 +59,7 @@ pub(crate) struct Inner {
 
 pub(crate) struct ChannelSettings {
     pub(crate) target: Target,
+    pub(crate) interceptors: Vec<InterceptorRef>,
     pub(crate) authority: Arc<str>,
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) dialer: Dialer,
@@ -209,6 +212,34 @@ impl Channel {
         let _ = self.0.commands.send(Command::ShutDown);
     }
 
+    pub(crate) fn target_text(&self) -> &str {
+        self.target().as_str()
+    }
+
+    /// The interceptors of a method: those of the channel, and within them those of a call.
+    pub(crate) fn chain(&self, method: &Method, of_call: &[InterceptorRef]) -> Option<Arc<Chain>> {
+        let of_channel = &self.settings().interceptors;
+        if !of_call.is_empty() {
+            let all = of_channel.iter().chain(of_call);
+            return Chain::resolve(all, Side::Client, method).map(Arc::new);
+        }
+        if of_channel.is_empty() {
+            return None;
+        }
+        let mut chains = match self.0.chains.lock() {
+            Ok(chains) => chains,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        if let Some(chain) = chains.get(method.path()) {
+            return chain.clone();
+        }
+        let chain = Chain::resolve(of_channel, Side::Client, method).map(Arc::new);
+        if chains.len() < MAX_BLOCKS {
+            chains.insert(method.path().into(), chain.clone());
+        }
+        chain
+    }
+
     pub(crate) fn settings(&self) -> &ChannelSettings {
         &self.0.settings
     }
@@ -301,7 +332,7 @@ impl Channel {
     }
 }
 
-/// Methods whose headers are kept.
+/// Methods whose headers and interceptors are kept.
 const MAX_BLOCKS: usize = 1024;
 
 /// Collects the settings of a [`Channel`].
@@ -309,6 +340,7 @@ const MAX_BLOCKS: usize = 1024;
 pub struct ChannelBuilder {
     target: String,
     custom_target: Option<Target>,
+    interceptors: Vec<InterceptorRef>,
     authority: Option<String>,
     resolver: Option<Arc<dyn Resolver>>,
     dialer: Option<Dialer>,
@@ -340,6 +372,7 @@ impl ChannelBuilder {
         Self {
             target,
             custom_target: None,
+            interceptors: Vec::new(),
             authority: None,
             resolver: None,
             dialer: None,
@@ -365,6 +398,13 @@ impl ChannelBuilder {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: ClientTls) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// An [`Interceptor`] for all calls, within those that were added before; for some methods by
+    /// [`only`](Interceptor::only) and [`except`](Interceptor::except). None, which costs nothing.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(InterceptorRef::new(interceptor));
         self
     }
 
@@ -518,6 +558,7 @@ impl ChannelBuilder {
             self.resolver.unwrap_or_else(|| Arc::new(SystemResolver::new(target.clone(), default_port)));
         let settings = ChannelSettings {
             target,
+            interceptors: self.interceptors,
             authority,
             resolver,
             dialer: self.dialer.unwrap_or(Dialer::System(connector)),
@@ -546,6 +587,7 @@ impl ChannelBuilder {
             commands,
             shared: Mutex::new(shared),
             blocks: Mutex::default(),
+            chains: Mutex::default(),
             state: watch::Sender::new(State::Idle),
             is_active: AtomicBool::new(false),
         })))

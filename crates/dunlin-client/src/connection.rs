@@ -324,7 +324,11 @@ impl ClientConnection {
                 call.has_headers = true;
                 let limit = call.shared.max_response;
                 call.shared.halves.set_reading(Reading { encoding, limit, credit_step });
-                call.shared.halves.receive_headers(Metadata::from_headers(headers));
+                let metadata = Metadata::from_headers(headers);
+                if let Some(interception) = &call.shared.interception {
+                    interception.set_incoming(&metadata);
+                }
+                call.shared.halves.receive_headers(metadata);
             }
             ResponseHead::End(result) => self.end(connection, key, result, Metadata::from_headers(headers)),
             ResponseHead::Broken(status) => {

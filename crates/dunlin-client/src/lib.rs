@@ -32,11 +32,13 @@ mod connection;
 mod credentials;
 mod dial;
 pub mod dynamic;
+mod intercept;
 mod manager;
 mod options;
 mod picker;
 mod report;
 mod resolve;
+mod start;
 mod target;
 
 pub use backoff::Backoff;

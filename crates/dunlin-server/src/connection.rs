@@ -13,6 +13,7 @@ use dunlin_grpc::framing::{self, Deframer, Frame, Outgoing, Piece};
 use dunlin_grpc::halves::{Reading, Signal};
 use dunlin_grpc::head::{self, EndFields, Refusal, RequestHead};
 use dunlin_grpc::inlet::Inlet;
+use dunlin_grpc::intercept::{Chain, Side};
 use dunlin_grpc::{Metadata, Status};
 use dunlin_http2::{
     Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, ResetReason, SendError, StreamKey,
@@ -37,6 +38,8 @@ pub(crate) enum Operation {
     Done(Arc<ServerCall>, Answer, Outgoing),
     /// A method that ran in a task of its own was dropped.
     Gone(StreamKey),
+    /// A call gets no more time than until then.
+    Deadline(Instant),
     /// No more calls; those that are there may end.
     ShutDown,
     /// The end, now. Calls that it cuts off are counted.
@@ -50,6 +53,7 @@ impl std::fmt::Debug for Operation {
             Self::Headers(_) => "Headers",
             Self::Done(..) => "Done",
             Self::Gone(_) => "Gone",
+            Self::Deadline(_) => "Deadline",
             Self::ShutDown => "ShutDown",
             Self::Close(_) => "Close",
         })
@@ -184,9 +188,8 @@ impl ServerConnection {
             },
         };
         let timeout = [head.timeout, self.settings.max_timeout].into_iter().flatten().min();
-        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-        if let Some(deadline) = deadline {
-            self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+        if let Some(deadline) = timeout.and_then(|timeout| now.checked_add(timeout)) {
+            self.expire_at(deadline);
         }
         let reading = Reading {
             encoding: head.encoding,
@@ -195,9 +198,14 @@ impl ServerConnection {
         };
         let kind = route.method.kind();
         let (link, peer, settings) = (self.link.clone(), Arc::clone(&self.peer), Arc::clone(&self.settings));
+        let chain = match &own_method {
+            None => route.chain.clone(),
+            Some(method) => Chain::resolve(&settings.interceptors, Side::Server, method).map(Arc::new),
+        };
         let shared = Arc::new(ServerCall::new(
-            key, link, headers, route, own_method, peer, deadline, reading, settings,
+            key, link, headers, route, own_method, peer, now, timeout, reading, settings, chain,
         ));
+        shared.tell_start();
         // A client that resets must not get more work done than its streams allow.
         connection.hold(key);
         let slot = key.slot as usize;
@@ -235,6 +243,11 @@ impl ServerConnection {
         if has_ended {
             self.end_request(connection, key);
         }
+    }
+
+    /// The calls are to be looked at then, if not sooner.
+    fn expire_at(&mut self, deadline: Instant) {
+        self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
     }
 
     fn resolve(&mut self, headers: &Arc<HeaderList>) -> Result<(Arc<Route>, RequestHead), Refusal> {
@@ -449,6 +462,7 @@ impl ServerConnection {
     fn answer(&mut self, connection: &mut Connection, key: StreamKey, answer: Answer, mut out: Outgoing) {
         let Some(mut call) = self.take(key) else { return };
         call.shared.set_over();
+        call.shared.tell_end(answer.result.as_ref().copied());
         if let Err(error) = self.send_answer(connection, &mut call, &answer, &mut out) {
             give_up(connection, &call, &error);
         }
@@ -585,12 +599,12 @@ impl ServerConnection {
         self.next_deadline = None;
         for slot in 0..self.calls.len() {
             let Some(call) = &self.calls[slot] else { continue };
-            let Some(deadline) = call.shared.deadline else { continue };
+            let Some(deadline) = call.shared.deadline() else { continue };
+            let key = call.key;
             if deadline > now {
-                self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+                self.expire_at(deadline);
                 continue;
             }
-            let key = call.key;
             let status = Status::deadline_exceeded("the deadline passed before the method ended");
             call.shared.cancel(&status);
             if connection.queued(key) > 0 {
@@ -686,6 +700,7 @@ impl ConnectionHandler for ServerConnection {
                 }
             }
             Operation::Gone(key) => connection.dismiss(key),
+            Operation::Deadline(deadline) => self.expire_at(deadline),
             Operation::ShutDown => connection.shut_down(now),
             Operation::Close(cut_off) => {
                 cut_off.fetch_add(self.count, Ordering::Relaxed);

@@ -6,6 +6,7 @@ mod dynamic;
 mod ends;
 mod harness;
 mod hops;
+mod interceptors;
 mod kinds;
 mod requests;
 #[cfg(feature = "tls")]
