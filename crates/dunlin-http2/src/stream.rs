@@ -353,6 +353,37 @@ mod tests {
     }
 
     #[test]
+    fn streams_are_found_whichever_identifiers_share_a_place() {
+        let mut random = 7u64;
+        let mut below = |limit: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % limit
+        };
+        for step in [2, 2 * PLACES as u32, 4 * PLACES as u32] {
+            let (mut streams, mut living, mut id) = (Streams::default(), Vec::<StreamKey>::new(), 1);
+            let mut had_others = false;
+            for _ in 0..5000 {
+                if living.is_empty() || (living.len() < 100 && below(2) == 0) {
+                    living.push(streams.insert(stream(id)));
+                    // Most identifiers share their place with others, some come in order.
+                    id += if below(4) == 0 { 2 } else { step };
+                } else {
+                    let gone = living.swap_remove(below(living.len() as u64) as usize);
+                    streams.remove(gone);
+                    assert_eq!(streams.find(gone.id), None);
+                }
+                had_others |= !streams.others.is_empty();
+                for key in &living {
+                    assert_eq!(streams.find(key.id), Some(*key));
+                }
+                assert_eq!(streams.len(), living.len());
+                assert!(streams.others.len() <= living.len() && streams.places.len() <= 4 * 128);
+            }
+            assert!(had_others || step == 2);
+        }
+    }
+
+    #[test]
     fn a_stream_is_small() {
         // Live memory per stream is what many concurrent calls cost.
         assert!(size_of::<Option<Stream>>() <= 64, "{}", size_of::<Option<Stream>>());
