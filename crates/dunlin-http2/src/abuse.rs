@@ -195,21 +195,35 @@ pub(crate) struct Abuse {
     buckets: [Bucket; Rates::LEN],
     counters: [u64; Limit::ALL.len()],
     rates: std::sync::Arc<Rates>,
+    /// Content that was sent, and has not paid for events yet.
+    content: Content,
+}
+
+/// Pieces and bytes of content.
+#[derive(Clone, Copy, Debug, Default)]
+struct Content {
+    pieces: u32,
+    len: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     left: u32,
+    /// How much it holds when full.
+    burst: u32,
     /// Time up to which what it earns is in `left`.
     filled_at: Instant,
 }
 
 impl Abuse {
     pub(crate) fn new(rates: std::sync::Arc<Rates>, pings: Option<PingPolicy>, now: Instant) -> Self {
-        let bucket = |limit: Limit| Bucket { left: rates.get(limit).burst, filled_at: now };
+        let bucket = |limit: Limit| {
+            let burst = rates.get(limit).burst;
+            Bucket { left: burst, burst, filled_at: now }
+        };
         let buckets = std::array::from_fn(|index| bucket(Limit::ALL[index]));
         let strikes = Strikes { policy: pings, count: 0, last_good: None };
-        Self { strikes, buckets, counters: [0; Limit::ALL.len()], rates }
+        Self { strikes, buckets, counters: [0; Limit::ALL.len()], rates, content: Content::default() }
     }
 
     /// A PING came, which has paid already.
@@ -231,7 +245,7 @@ impl Abuse {
         Ok(())
     }
 
-    /// Headers or content are sent: the peer may ask again, and may measure.
+    /// Headers or content were sent: the peer may ask again, and may measure.
     #[inline]
     pub(crate) fn allow_pings(&mut self, count: u32) {
         self.earn(Limit::Pings, count);
@@ -247,6 +261,10 @@ impl Abuse {
         if self.buckets[limit as usize].filled_at != now {
             self.refill(limit, now);
         }
+        // There are many more pieces of content than events that it pays for.
+        if matches!(limit, Limit::WindowUpdates | Limit::Pings) && self.content.pieces > 0 {
+            self.earn_by_content();
+        }
         let bucket = &mut self.buckets[limit as usize];
         match bucket.left.checked_sub(1) {
             Some(left) => bucket.left = left,
@@ -257,6 +275,7 @@ impl Abuse {
         Ok(())
     }
 
+    #[inline(never)]
     fn refill(&mut self, limit: Limit, now: Instant) {
         let rate = self.rates.get(limit);
         let bucket = &mut self.buckets[limit as usize];
@@ -274,6 +293,21 @@ impl Abuse {
         bucket.filled_at += Duration::from_nanos(time as u64);
     }
 
+    /// A piece of content was sent. A receiver may give its windows back in pieces as small as it reads, and
+    /// may measure its round trip with each frame.
+    #[inline]
+    pub(crate) fn sent(&mut self, len: usize) {
+        self.content.pieces = self.content.pieces.saturating_add(1);
+        self.content.len = self.content.len.saturating_add(len as u64);
+    }
+
+    fn earn_by_content(&mut self) {
+        let Content { pieces, len } = std::mem::take(&mut self.content);
+        let by_len = u32::try_from(len / 128).unwrap_or(u32::MAX);
+        self.earn(Limit::WindowUpdates, pieces.saturating_mul(4).saturating_add(by_len));
+        self.allow_pings(pieces.saturating_mul(2));
+    }
+
     /// Useful work pays for events to come.
     #[inline]
     pub(crate) fn earn(&mut self, limit: Limit, count: u32) {
@@ -284,9 +318,8 @@ impl Abuse {
     /// The same, up to the burst.
     #[inline]
     pub(crate) fn earn_back(&mut self, limit: Limit) {
-        let burst = self.rates.get(limit).burst;
         let bucket = &mut self.buckets[limit as usize];
-        if bucket.left < burst {
+        if bucket.left < bucket.burst {
             bucket.left += 1;
         }
     }
@@ -335,6 +368,20 @@ mod tests {
         assert!((0..3).all(|_| abuse.spend(Limit::Pings, much_later).is_ok()));
         assert!(abuse.spend(Limit::Pings, much_later).is_err());
         assert_eq!(abuse.counter(Limit::Pings), 10);
+    }
+
+    #[test]
+    fn content_earns_window_updates_and_pings() {
+        let now = Instant::now();
+        let none = Rate::new(0, 0);
+        let rates = Rates { window_updates: none, pings: none, ..Rates::default() };
+        let mut abuse = Abuse::new(std::sync::Arc::new(rates), None, now);
+        (0..3).for_each(|_| abuse.sent(128));
+        // Four for each piece, and one for 128 bytes.
+        assert!((0..15).all(|_| abuse.spend(Limit::WindowUpdates, now).is_ok()));
+        assert!(abuse.spend(Limit::WindowUpdates, now).is_err());
+        assert!((0..6).all(|_| abuse.spend(Limit::Pings, now).is_ok()));
+        assert!(abuse.spend(Limit::Pings, now).is_err());
     }
 
     #[test]

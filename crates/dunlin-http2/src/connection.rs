@@ -313,6 +313,9 @@ impl Connection {
         if std::mem::take(&mut self.is_capacity_due) {
             return Ok(Some(Event::Capacity));
         }
+        if input.is_empty() {
+            return Ok(None);
+        }
         match self.receive(now, input) {
             Ok(None) if std::mem::take(&mut self.is_capacity_due) => Ok(Some(Event::Capacity)),
             Ok(event) => Ok(event),
@@ -322,6 +325,12 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) has something to tell without any input.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        self.is_capacity_due || !self.events.is_empty()
     }
 
     fn receive<'b>(
@@ -342,11 +351,11 @@ impl Connection {
             {
                 return Ok(None);
             }
-            while self.partial != Partial::None {
+            while !matches!(self.partial, Partial::None) {
                 if let Some(event) = self.partial(now, input) {
                     return Ok(Some(event));
                 }
-                if self.partial != Partial::None && input.is_empty() {
+                if input.is_empty() && !matches!(self.partial, Partial::None) {
                     return Ok(None);
                 }
             }
@@ -364,6 +373,9 @@ impl Connection {
                 let padding = is_padded.then(|| head[HEADER_LEN]);
                 *input = rest;
                 self.data(now, header, padding)?;
+                if let Some(event) = self.partial(now, input) {
+                    return Ok(Some(event));
+                }
             } else {
                 let taken = HEADER_LEN + header.len as usize;
                 let Some((head, rest)) = input.split_at_checked(taken) else {
@@ -390,6 +402,7 @@ impl Connection {
     }
 
     /// Whether the whole preface has come (RFC 9113 §3.4).
+    #[cold]
     fn preface(&mut self, seen: usize, input: &mut &[u8]) -> Result<bool, ConnectionError> {
         let wanted = &PREFACE[seen..];
         let len = wanted.len().min(input.len());
@@ -441,8 +454,22 @@ impl Connection {
         if needs_connection && !is_connection {
             return Err(ConnectionError::protocol("a frame of the connection, on a stream (RFC 9113 6)"));
         }
+        if header.kind == kind::HEADERS {
+            return self.headers_frame(now, header, payload);
+        }
+        self.rare_frame(now, header, payload)
+    }
+
+    /// A frame that comes less often than HEADERS and DATA. Apart from those, so that they need not keep ready
+    /// what is only needed here.
+    #[inline(never)]
+    fn rare_frame(
+        &mut self,
+        now: Instant,
+        header: FrameHeader,
+        payload: &[u8],
+    ) -> Result<Option<Event<'static>>, ConnectionError> {
         match header.kind {
-            kind::HEADERS => return self.headers_frame(now, header, payload),
             kind::CONTINUATION => return self.continuation(now, header, payload),
             kind::PRIORITY => self.priority(now, header, payload)?,
             kind::RST_STREAM => self.rst_stream(now, header, payload)?,
@@ -460,6 +487,7 @@ impl Connection {
     }
 
     /// Ends the connection with a GOAWAY that says why.
+    #[cold]
     fn fail(&mut self, error: &ConnectionError) {
         self.close(error.code(), &error.debug_data());
     }
@@ -498,6 +526,7 @@ impl Connection {
     }
 
     /// The peer broke a rule on a stream: resets it, and tells the application.
+    #[cold]
     fn fault(&mut self, now: Instant, key: StreamKey, fault: StreamFault) -> Result<(), ConnectionError> {
         let budget = if fault == StreamFault::Refused { Limit::RefusedStreams } else { Limit::LocalResets };
         self.abuse.spend(budget, now)?;
