@@ -13,7 +13,7 @@ use crate::reading::{Point, Reading};
 use crate::series::{Active, Series};
 
 /// Why connections end.
-const REASONS: [&str; 6] = ["shutdown", "by_peer", "protocol", "timeout", "limit", "io"];
+const REASONS: [&str; 7] = ["shutdown", "by_peer", "protocol", "timeout", "keepalive", "limit", "io"];
 
 const REASON: &str = "dunlin.reason";
 const LIMIT: &str = "dunlin.limit";
@@ -92,6 +92,7 @@ fn reason(reason: &CloseReason) -> &'static str {
         CloseReason::Protocol(ConnectionError::Abuse { .. }) => "limit",
         CloseReason::Protocol(ConnectionError::Timeout { .. }) => "timeout",
         CloseReason::Protocol(_) => "protocol",
+        CloseReason::Unresponsive(_) => "keepalive",
         _ => "io",
     }
 }
