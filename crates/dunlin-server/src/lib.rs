@@ -41,6 +41,7 @@ mod running;
 mod serve;
 #[cfg(feature = "tower")]
 mod tower;
+mod wire;
 
 pub use blocking::BlockingPool;
 pub use builder::{BuildError, Builder, ServeError};
@@ -52,7 +53,7 @@ pub use router::unimplemented;
 pub use serve::{BoundServer, Drained, InProcess, Server, ShutdownHandle, shutdown_signal};
 
 #[cfg(feature = "tower")]
-pub use tower::{HttpService, ResponseBody};
+pub use tower::{HttpFuture, HttpService, RequestBody, ResponseBody};
 
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ServerTls, TlsInfo};

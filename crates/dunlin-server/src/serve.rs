@@ -9,12 +9,16 @@ use std::time::Duration;
 use dunlin_http2::Connection;
 use dunlin_transport::accept::{AcceptHandle, Accepted, AcceptorBuilder};
 use dunlin_transport::pipe::{self, PipeConnector};
-use dunlin_transport::{Acceptor, Address, CloseReason, Driver, Endpoint, Handle, Listener, Operations};
+use dunlin_transport::{
+    Acceptor, Address, CloseReason, ConnectionHandler, Driver, Endpoint, Handle, Io, Ledger, Listener,
+    Operations,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::builder::{Builder, ServeError, Settings};
+use crate::call::Peer;
 use crate::connection::{Operation, ServerConnection};
 
 /// A server: its services and settings, without an address yet. Cheap to clone, and may serve several
@@ -22,6 +26,9 @@ use crate::connection::{Operation, ServerConnection};
 #[derive(Clone, Debug)]
 pub struct Server {
     settings: Arc<Settings>,
+    /// What stands around the methods, if anything does.
+    #[cfg(feature = "tower")]
+    layered: Option<crate::tower::HttpService>,
 }
 
 impl Server {
@@ -31,7 +38,30 @@ impl Server {
     }
 
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings) }
+        Self {
+            settings: Arc::new(settings),
+            #[cfg(feature = "tower")]
+            layered: None,
+        }
+    }
+
+    /// The server with layers around its methods, the first one outermost.
+    #[cfg(feature = "tower")]
+    pub(crate) fn with_layers(self, layers: Vec<crate::tower::AnyLayer>) -> Self {
+        let is_any = !layers.is_empty();
+        let innermost = crate::tower::HttpService::new(&self.settings);
+        let layered = layers.into_iter().rev().fold(innermost, |inner, layer| layer(inner));
+        Self { layered: is_any.then_some(layered), ..self }
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn layered(&self) -> Option<&crate::tower::HttpService> {
+        self.layered.as_ref()
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Listens on an address: `HOST:PORT`, `unix:PATH` or `unix-abstract:NAME`. Port 0 takes a free one.
@@ -104,8 +134,37 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Connections {
-    open: std::collections::HashMap<u64, Handle<Operation>>,
+    open: std::collections::HashMap<u64, Link>,
     stops: Vec<AcceptHandle>,
+}
+
+/// What ends a connection.
+#[derive(Clone, Debug)]
+enum Link {
+    Plain(Handle<Operation>),
+    #[cfg(feature = "tower")]
+    Layered(Handle<crate::tower::Operation>),
+}
+
+impl Link {
+    // A connection that has ended meanwhile has nothing to end.
+
+    fn shut_down(&self) {
+        match self {
+            Self::Plain(link) => drop(link.submit(Operation::ShutDown)),
+            #[cfg(feature = "tower")]
+            Self::Layered(link) => drop(link.submit(crate::tower::Operation::ShutDown)),
+        }
+    }
+
+    fn close(&self, cut_off: &Arc<AtomicUsize>) {
+        let cut_off = Arc::clone(cut_off);
+        match self {
+            Self::Plain(link) => drop(link.submit(Operation::Close(cut_off))),
+            #[cfg(feature = "tower")]
+            Self::Layered(link) => drop(link.submit(crate::tower::Operation::Close(cut_off))),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,12 +188,34 @@ impl Shared {
         }
     }
 
-    fn submit_to_all(&self, operation: impl Fn() -> Operation) {
-        let handles: Vec<_> = self.connections().open.values().cloned().collect();
-        for handle in handles {
-            // One that has ended meanwhile has nothing to end.
-            let _ = handle.submit(operation());
+    /// A connection has begun.
+    fn enter(&self, id: u64, link: Link) {
+        self.connections().open.insert(id, link.clone());
+        if *self.phase.borrow() != Phase::Serving {
+            link.shut_down();
         }
+    }
+
+    /// A connection has ended.
+    fn leave(&self, id: u64, peer: &Peer, reason: &CloseReason) {
+        self.connections().open.remove(&id);
+        match reason {
+            CloseReason::Shutdown | CloseReason::ByPeer => {
+                tracing::debug!(peer = %peer.peer, %reason, "connection closed");
+            }
+            CloseReason::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                tracing::debug!(peer = %peer.peer, %error, "connection closed");
+            }
+            reason => {
+                let cause = std::error::Error::source(reason).map(ToString::to_string);
+                tracing::info!(peer = %peer.peer, %reason, cause, "connection closed");
+            }
+        }
+    }
+
+    fn tell_all(&self, tell: impl Fn(&Link)) {
+        let links: Vec<_> = self.connections().open.values().cloned().collect();
+        links.iter().for_each(tell);
     }
 }
 
@@ -161,7 +242,7 @@ impl ShutdownHandle {
         self.shared.phase.send_replace(Phase::Draining(deadline));
         let stops = std::mem::take(&mut self.shared.connections().stops);
         stops.iter().for_each(AcceptHandle::stop);
-        self.shared.submit_to_all(|| Operation::ShutDown);
+        self.shared.tell_all(Link::shut_down);
     }
 
     /// Connections that are open.
@@ -244,8 +325,8 @@ impl BoundServer {
         let connections = Arc::new(Tracker::default());
         let mut loops = JoinSet::new();
         for acceptor in acceptors {
-            let (settings, shared) = (Arc::clone(&server.settings), Arc::clone(&shared));
-            loops.spawn(accept(acceptor, settings, shared, Arc::clone(&connections)));
+            let (server, shared) = (server.clone(), Arc::clone(&shared));
+            loops.spawn(accept(acceptor, server, shared, Arc::clone(&connections)));
         }
         while let Some(joined) = loops.join_next().await {
             match joined {
@@ -274,7 +355,7 @@ impl BoundServer {
         };
         let cut_off = Arc::new(AtomicUsize::new(0));
         if !in_time {
-            shared.submit_to_all(|| Operation::Close(Arc::clone(&cut_off)));
+            shared.tell_all(|link| link.close(&cut_off));
             // A peer that takes nothing of the last output is given up by its driver.
             connections.wait().await;
         }
@@ -316,50 +397,51 @@ impl Drop for Tracked {
 
 async fn accept(
     mut acceptor: Acceptor,
-    settings: Arc<Settings>,
+    server: Server,
     shared: Arc<Shared>,
     tracker: Arc<Tracker>,
 ) -> Result<(), ServeError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     while let Some(accepted) = acceptor.next().await? {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(connection(id, accepted, Arc::clone(&settings), Arc::clone(&shared), tracker.track()));
+        tokio::spawn(connection(id, accepted, server.clone(), Arc::clone(&shared), tracker.track()));
     }
     Ok(())
 }
 
-async fn connection(
-    id: u64,
-    accepted: Accepted,
-    settings: Arc<Settings>,
-    shared: Arc<Shared>,
-    _tracked: Tracked,
-) {
-    let now = Instant::now().into_std();
-    let engine = Connection::server(Arc::clone(&settings.config), now);
-    let (link, operations) = Operations::new();
+async fn connection(id: u64, accepted: Accepted, server: Server, shared: Arc<Shared>, _tracked: Tracked) {
     let peer = Arc::new(accepted.info);
-    let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone());
-    shared.connections().open.insert(id, link.clone());
-    if *shared.phase.borrow() != Phase::Serving {
-        let _ = link.submit(Operation::ShutDown);
+    #[cfg(feature = "tower")]
+    if let Some(service) = &server.layered {
+        let (link, operations) = Operations::new();
+        let handler = crate::tower::LayeredConnection::new(service.clone(), Arc::clone(&peer), link.clone());
+        shared.enter(id, Link::Layered(link));
+        let reason = drive(accepted.io, &server, &accepted.ledger, handler, operations).await;
+        shared.leave(id, &peer, &reason);
+        return drop(accepted.permit);
     }
-    let reason =
-        Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
-    shared.connections().open.remove(&id);
+    let (link, operations) = Operations::new();
+    let handler = ServerConnection::new(Arc::clone(&server.settings), Arc::clone(&peer), link.clone());
+    shared.enter(id, Link::Plain(link));
+    let reason = drive(accepted.io, &server, &accepted.ledger, handler, operations).await;
+    shared.leave(id, &peer, &reason);
     drop(accepted.permit);
-    match reason {
-        CloseReason::Shutdown | CloseReason::ByPeer => {
-            tracing::debug!(peer = %peer.peer, %reason, "connection closed");
-        }
-        CloseReason::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-            tracing::debug!(peer = %peer.peer, %error, "connection closed");
-        }
-        reason => {
-            let cause = std::error::Error::source(&reason).map(ToString::to_string);
-            tracing::info!(peer = %peer.peer, %reason, cause, "connection closed");
-        }
-    }
+}
+
+fn drive<H>(
+    io: Io,
+    server: &Server,
+    ledger: &Ledger,
+    handler: H,
+    operations: Operations<H::Operation>,
+) -> impl Future<Output = CloseReason> + use<H>
+where
+    H: ConnectionHandler + Unpin,
+    H::Operation: Unpin,
+{
+    let now = Instant::now().into_std();
+    let engine = Connection::server(Arc::clone(&server.settings.config), now);
+    Driver::with_operations(io, engine, handler, operations).with_ledger(ledger)
 }
 
 /// Ready when the process is asked to end: by SIGTERM or SIGINT, or Ctrl-C.
