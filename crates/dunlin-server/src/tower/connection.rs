@@ -75,7 +75,8 @@ struct InFlight {
     exchange: Arc<Exchange>,
     task: AbortHandle,
     is_discarded: bool,
-    has_headers: bool,
+    /// The end of the response is sent, or there is none that could be.
+    has_ended: bool,
 }
 
 impl LayeredConnection {
@@ -126,7 +127,7 @@ impl LayeredConnection {
         if self.requests.len() <= slot {
             self.requests.resize_with(slot + 1, || None);
         }
-        let new = InFlight { key, exchange, task, is_discarded: end_stream, has_headers: false };
+        let new = InFlight { key, exchange, task, is_discarded: end_stream, has_ended: false };
         match self.requests[slot].replace(new) {
             Some(old) => old.task.abort(),
             None => self.count += 1,
@@ -162,26 +163,21 @@ impl LayeredConnection {
         }
     }
 
-    /// Looks at how something was sent. What can not be sent breaks the stream.
-    fn sent(&mut self, connection: &mut Connection, key: StreamKey, result: Result<(), SendError>) {
-        match result {
-            Ok(()) | Err(SendError::Closed) => {}
-            Err(error) => {
-                tracing::warn!(%error, "can not send a response of a layer");
-                connection.reset(key, ErrorCode::INTERNAL_ERROR);
-            }
+    fn gone(&mut self, connection: &mut Connection, key: StreamKey) {
+        // A task that was dropped or has panicked has sent no end, and a stream does not end in silence.
+        if self.take(key).is_some_and(|request| !request.has_ended) {
+            connection.reset(key, ErrorCode::INTERNAL_ERROR);
         }
+        connection.dismiss(key);
     }
 
-    fn gone(&mut self, connection: &mut Connection, key: StreamKey) {
-        // A task that has panicked has sent no end: then the stream has none that is in order.
-        match self.take(key) {
-            Some(request) if !request.has_headers => {
-                let _ = connection.send_headers(key, &[Field::new(":status", "500")][..], true);
-                connection.dismiss(key);
-            }
-            _ => connection.dismiss(key),
-        }
+    /// Notes whether the response is at its end. Whether anybody waits for it.
+    fn note(&mut self, key: StreamKey, has_ended: bool) -> bool {
+        let request = self.request(key);
+        request.is_some_and(|request| {
+            request.has_ended |= has_ended;
+            true
+        })
     }
 
     /// Ends all requests, as there is no connection any longer.
@@ -191,6 +187,17 @@ impl LayeredConnection {
             request.task.abort();
         }
         self.count = 0;
+    }
+}
+
+/// Looks at how something was sent. What can not be sent breaks the stream.
+fn sent(connection: &mut Connection, key: StreamKey, result: Result<(), SendError>) {
+    match result {
+        Ok(()) | Err(SendError::Closed) => {}
+        Err(error) => {
+            tracing::warn!(%error, "can not send the response of a layer");
+            connection.reset(key, ErrorCode::INTERNAL_ERROR);
+        }
     }
 }
 
@@ -220,7 +227,7 @@ impl ConnectionHandler for LayeredConnection {
             }
             Event::Drained { stream } => {
                 if let Some(request) = self.request(stream) {
-                    request.exchange.set_queued(connection.queued(stream));
+                    request.exchange.set_room();
                 }
             }
             Event::Reset { stream, reason } => self.cancelled(connection, stream, &reason),
@@ -230,28 +237,30 @@ impl ConnectionHandler for LayeredConnection {
 
     fn operation(&mut self, connection: &mut Connection, operation: Operation, now: Instant) {
         match operation {
-            Operation::Head(key, status, headers, end_stream) => {
-                let Some(request) = self.request(key) else { return };
-                request.has_headers = true;
+            Operation::Head(key, status, headers, end_stream) if self.note(key, end_stream) => {
                 let result = exchange::send(connection, key, status, &headers, end_stream);
-                self.sent(connection, key, result);
+                sent(connection, key, result);
             }
-            Operation::Data(key, data, end_stream) => {
+            Operation::Data(key, data, end_stream) if self.note(key, end_stream) => {
                 let result = connection.send_data(key, data, end_stream);
-                self.sent(connection, key, result);
+                sent(connection, key, result);
                 // Otherwise `Drained` tells it.
                 if !connection.is_congested(key)
                     && let Some(request) = self.request(key)
                 {
-                    request.exchange.set_queued(connection.queued(key));
+                    request.exchange.set_room();
                 }
             }
-            Operation::Trailers(key, trailers) => {
+            Operation::Trailers(key, trailers) if self.note(key, true) => {
                 let fields: Vec<Field<'_>> = convert::fields_of_map(&trailers).collect();
                 let result = connection.send_trailers(key, &fields[..]);
-                self.sent(connection, key, result);
+                sent(connection, key, result);
             }
-            Operation::Break(key) => connection.reset(key, ErrorCode::INTERNAL_ERROR),
+            Operation::Break(key) if self.note(key, true) => {
+                connection.reset(key, ErrorCode::INTERNAL_ERROR);
+            }
+            // The client has cancelled it.
+            Operation::Head(..) | Operation::Data(..) | Operation::Trailers(..) | Operation::Break(_) => {}
             Operation::Consumed(key, bytes) => connection.release(key, bytes),
             Operation::Discard(key) => {
                 if let Some(request) = self.request(key) {

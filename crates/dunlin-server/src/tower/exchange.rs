@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -16,6 +17,7 @@ use tower_service::Service;
 
 use super::body::status_of;
 use super::connection::Operation;
+use super::layer::incident;
 use super::{BoxError, HttpService, RequestBody, ResponseBody, convert};
 
 /// What a connection and the task of a request share.
@@ -29,12 +31,12 @@ struct State {
     /// Of the request.
     end: Option<Result<(), Status>>,
     reader: Option<Waker>,
-    /// Bytes of the response that are not sent.
+    /// Bytes of the response that the connection has not taken.
     queued: usize,
     writer: Option<Waker>,
 }
 
-/// Bytes of a response that may wait to be sent.
+/// Bytes of a response that may be on their way to the connection.
 const QUEUED: usize = 64 << 10;
 
 impl Exchange {
@@ -67,12 +69,12 @@ impl Exchange {
         frames.iter().filter_map(Frame::data_ref).map(Bytes::len).sum()
     }
 
-    /// So much of the response waits to be sent.
-    pub(super) fn set_queued(&self, bytes: usize) {
+    /// The stream has room for more of the response.
+    pub(super) fn set_room(&self) {
         let writer = {
             let mut state = self.state();
-            state.queued = bytes;
-            if bytes < QUEUED { state.writer.take() } else { None }
+            state.queued = 0;
+            state.writer.take()
         };
         if let Some(writer) = writer {
             writer.wake();
@@ -161,6 +163,7 @@ pub(super) async fn run(
     key: StreamKey,
 ) {
     let gone = Gone(link.clone(), key);
+    let uri = request.uri().clone();
     let (mut head, mut body) = match service.call(request).await {
         Ok(response) => response.into_parts(),
         Err(never) => match never {},
@@ -174,7 +177,7 @@ pub(super) async fn run(
     let _ = link.submit(Operation::Head(key, head.status, Box::new(head.headers), has_ended));
     while !has_ended {
         exchange.room().await;
-        let operation = match next(&mut body).await {
+        let operation = match next(&mut body, uri.path()).await {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
                     has_ended = body.is_end_stream();
@@ -193,7 +196,7 @@ pub(super) async fn run(
             }
             Some(Err(error)) => {
                 has_ended = true;
-                broken(key, is_grpc, error)
+                broken(key, is_grpc, &*error)
             }
         };
         if link.submit(operation).is_err() {
@@ -204,15 +207,19 @@ pub(super) async fn run(
     drop(gone);
 }
 
-async fn next(body: &mut ResponseBody) -> Option<Result<Frame<Bytes>, BoxError>> {
-    poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await
+async fn next(body: &mut ResponseBody, path: &str) -> Option<Result<Frame<Bytes>, BoxError>> {
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *body).poll_frame(cx))) {
+        Ok(poll) => poll,
+        Err(panic) => Poll::Ready(Some(Err(incident(path, &*panic).into()))),
+    })
+    .await
 }
 
 /// What the client is told where a body has failed.
-fn broken(key: StreamKey, is_grpc: bool, error: BoxError) -> Operation {
-    let status = status_of(&*error).cloned();
+fn broken(key: StreamKey, is_grpc: bool, error: &(dyn std::error::Error + 'static)) -> Operation {
+    let status = status_of(error).cloned();
     if status.is_none() {
-        tracing::warn!(error = &*error as &dyn std::error::Error, "the content of a response failed");
+        tracing::warn!(error, "the content of a response failed");
     }
     if !is_grpc {
         return Operation::Break(key);

@@ -1,8 +1,14 @@
 //! Layers around the router.
 
-use std::future::poll_fn;
+use std::any::Any;
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
-use dunlin_grpc::Status;
+use dunlin_grpc::intercept::Panicked;
+use dunlin_grpc::{CallKind, Method, Status};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 
@@ -36,25 +42,45 @@ where
         let mut service = self.0.clone();
         Box::pin(async move {
             let is_grpc = convert::is_grpc(request.headers());
-            let ready = poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into);
-            let response = match ready {
-                Ok(()) => service.call(request).await.map_err(Into::into),
-                Err(error) => Err(error),
-            };
-            Ok(match response {
-                Ok(response) => response.map(ResponseBody::new),
-                Err(error) => answer(error, is_grpc),
+            let uri = request.uri().clone();
+            let asked = caught(async {
+                let ready = poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into);
+                match ready {
+                    Ok(()) => service.call(request).await.map_err(Into::into),
+                    Err(error) => Err(error),
+                }
+            });
+            Ok(match asked.await {
+                Ok(Ok(response)) => response.map(ResponseBody::new),
+                Ok(Err(error)) => answer(&*error, is_grpc),
+                Err(panic) => answer(&incident(uri.path(), &*panic), is_grpc),
             })
         })
     }
 }
 
+/// A future whose panic is a value.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+/// How a call ends in whose layers something panicked.
+pub(super) fn incident(path: &str, panic: &(dyn Any + Send)) -> Status {
+    let method = Method::from_path(path, CallKind::BidiStreaming);
+    Panicked::status(&method.unwrap_or(Method::new("", "", "", CallKind::BidiStreaming)), panic)
+}
+
 /// What an error of a layer is to whoever asks.
-fn answer(error: BoxError, is_grpc: bool) -> Response<ResponseBody> {
-    let status = status_of(&*error).cloned();
+fn answer(error: &(dyn Error + 'static), is_grpc: bool) -> Response<ResponseBody> {
+    let status = status_of(error).cloned();
     if status.is_none() {
         // What it says may not be for the client.
-        tracing::warn!(error = &*error as &dyn std::error::Error, "a layer failed");
+        tracing::warn!(error, "a layer failed");
     }
     match is_grpc {
         true => trailers_only(&status.unwrap_or_else(|| Status::internal("a layer of the server failed"))),
@@ -70,13 +96,15 @@ impl Builder {
     /// does what is no gRPC, such as the preflight of a browser. It may change headers and trailers, wrap
     /// the contents, and answer itself: what it answers with an HTTP status is what gRPC clients make of
     /// that status (401 is UNAUTHENTICATED, 503 UNAVAILABLE). An error of a layer that is a [`Status`], or
-    /// has one as its source, ends the call with it; other errors are logged, and end it with INTERNAL.
+    /// has one as its source, ends the call with it; other errors, and panics, are logged and end it with
+    /// INTERNAL.
     ///
     /// Requests have an extension [`Arc<Peer>`](crate::Peer); those that layers add are what
     /// [`CallHandle::http_extension`](crate::CallHandle::http_extension) gives. A call that is cancelled
     /// drops the layers' futures and the contents. [Interceptors](Self::interceptor) stand within all
     /// layers; they see calls and messages, and cost far less.
     ///
+    /// With layers each request has a task of its own, so [`placement`](Self::placement) does not matter.
     /// Each layer that is added here costs two allocations for a call. Many can be added as one, by
     /// `tower::ServiceBuilder`.
     ///
