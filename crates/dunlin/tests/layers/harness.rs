@@ -21,6 +21,10 @@ use tower_http::trace::TraceLayer;
 
 pub(crate) use plain::*;
 
+/// Headers of responses that the layers add.
+pub(crate) const ADDED: &[&str] =
+    &["x-request-id", "vary", "access-control-allow-origin", "access-control-expose-headers"];
+
 /// One that is found, or not, by methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tag(pub(crate) &'static str);

@@ -18,6 +18,9 @@ use tokio::net::TcpListener;
 
 pub(crate) use plain::*;
 
+/// Headers of responses that hyper adds.
+pub(crate) const ADDED: &[&str] = &["date"];
+
 /// The service, as one of tower.
 pub(crate) fn service() -> (HttpService, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
