@@ -8,10 +8,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use dunlin_grpc::framing::PREFIX_LEN;
 use dunlin_grpc::halves::{End, Halves, Host, Signal, Writing};
-use dunlin_grpc::intercept::Direction;
+use dunlin_grpc::intercept::{Direction, MessageRef};
 use dunlin_grpc::{CallKind, Encoding, Metadata, Method, Status};
 use dunlin_http2::{HeaderBlock, StreamKey};
-use dunlin_protobuf::Reflect;
 
 use crate::channel::Channel;
 use crate::connection::{Operation, Ticket};
@@ -258,7 +257,7 @@ impl Host for ClientCall {
         self.interception.as_ref().is_some_and(|interception| interception.chain.sees_messages())
     }
 
-    fn observe(&self, direction: Direction, message: &dyn Reflect) -> Result<(), Status> {
+    fn observe(&self, direction: Direction, message: MessageRef<'_>) -> Result<(), Status> {
         let Some(interception) = &self.interception else { return Ok(()) };
         interception.chain.message(&**interception, direction, message)
     }

@@ -287,7 +287,7 @@ fn observed<R: 'static>(
     codec: &CodecRef<R>,
 ) -> Result<Response<R>, Status> {
     if interception.chain.sees_messages()
-        && let Some(message) = codec.as_reflect(&response.message)
+        && let Some(message) = codec.message_ref(&response.message)
     {
         interception.chain.message(&**interception, Direction::Received, message)?;
     }
@@ -295,6 +295,7 @@ fn observed<R: 'static>(
 }
 
 /// The one response of a call that is over.
+#[inline]
 fn response<R: 'static>(whole: Whole, codec: &CodecRef<R>) -> Result<Response<R>, Status> {
     let Whole { headers, first, is_more, end, reading } = whole;
     end.result?;

@@ -155,7 +155,9 @@ impl Interception {
 impl Drop for Interception {
     /// The call was dropped.
     fn drop(&mut self) {
-        self.tell_end(Err(&Status::cancelled("the call was dropped")));
+        if !*self.has_told_end.get_mut() {
+            self.tell_end(Err(&Status::cancelled("the call was dropped")));
+        }
     }
 }
 

@@ -54,8 +54,14 @@ impl Start {
         let of_timeout = options.timeout.and_then(|timeout| began.checked_add(timeout));
         let of_call = if options.is_detached { None } else { ambient::current().deadline };
         let deadline = [of_timeout, options.deadline, of_call].into_iter().flatten().min();
-        let interception = None;
-        let mut start = Self {
+        let interception = channel.chain(&method, &options.interceptors).map(|chain| {
+            let outgoing = options.metadata.clone();
+            let interception =
+                Interception::new(chain, channel.clone(), method.clone(), began, deadline, outgoing);
+            interception.chain.started(&interception);
+            Arc::new(interception)
+        });
+        Self {
             channel,
             method,
             options,
@@ -65,15 +71,7 @@ impl Start {
             phase: Phase::New,
             interception,
             timer: None,
-        };
-        if let Some(chain) = start.channel.chain(&start.method, &start.options.interceptors) {
-            let (channel, method) = (start.channel.clone(), start.method.clone());
-            let outgoing = std::mem::take(&mut start.options.metadata);
-            let interception = Interception::new(chain, channel, method, began, deadline, outgoing);
-            interception.chain.started(&interception);
-            start.interception = Some(Arc::new(interception));
         }
-        start
     }
 
     /// Who stands around the call, or looks at it.
@@ -89,7 +87,7 @@ impl Start {
     pub(crate) fn encode<Q: 'static>(&mut self, request: Q, codec: &CodecRef<Q>) -> Result<(), Status> {
         if let Some(interception) = &self.interception
             && interception.chain.sees_messages()
-            && let Some(message) = codec.as_reflect(&request)
+            && let Some(message) = codec.message_ref(&request)
         {
             interception.chain.message(&**interception, Direction::Sent, message)?;
         }
@@ -213,6 +211,7 @@ impl Live {
     }
 
     /// Everything, once the call is over; dropping does nothing then.
+    #[inline]
     pub(crate) fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Whole, Status>> {
         let Some(call) = &self.0 else {
             return Poll::Ready(Err(Status::internal("the call was polled after its end")));

@@ -10,6 +10,7 @@ use dunlin_protobuf::table::TableRef;
 use dunlin_protobuf::{DecodeOptions, Encoded, Limits, Message, Reflect};
 
 use crate::Status;
+use crate::intercept::MessageRef;
 
 /// Turns values into the bytes of messages and back.
 pub trait Codec<M>: Send + Sync + 'static {
@@ -26,7 +27,7 @@ pub trait Codec<M>: Send + Sync + 'static {
     /// INTERNAL when the bytes are not such a message.
     fn decode(&self, payload: Payload<'_>, limits: Limits) -> Result<M, Status>;
 
-    /// The value as any message, for those who look at messages; `None` if it is none that can be read.
+    /// The value's fields, for those who look at messages; `None` if it is none that can be read.
     fn as_reflect<'m>(&self, message: &'m M) -> Option<&'m dyn Reflect> {
         let _ = message;
         None
@@ -201,6 +202,13 @@ impl<M: 'static> Clone for CodecRef<M> {
 impl<M: 'static> fmt::Debug for CodecRef<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CodecRef")
+    }
+}
+
+impl<M: 'static> CodecRef<M> {
+    /// The value, for those who look at messages; `None` if it is none that can be read.
+    pub fn message_ref<'m>(&self, message: &'m M) -> Option<MessageRef<'m>> {
+        self.as_reflect(message).map(|reflect| MessageRef::new(reflect, message))
     }
 }
 

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use dunlin_protobuf::Reflect;
 
 use crate::framing::{Frame, Outgoing, PREFIX_LEN};
-use crate::intercept::{Counts, Direction};
+use crate::intercept::{Counts, Direction, MessageRef};
 use crate::{Encoding, Metadata, Status};
 
 /// A call, as its halves see it: where their state is, and how its connection hears of them.
@@ -34,7 +33,7 @@ pub trait Host: Send + Sync + 'static {
     ///
     /// # Errors
     /// The status that it is refused with.
-    fn observe(&self, direction: Direction, message: &dyn Reflect) -> Result<(), Status> {
+    fn observe(&self, direction: Direction, message: MessageRef<'_>) -> Result<(), Status> {
         let _ = (direction, message);
         Ok(())
     }

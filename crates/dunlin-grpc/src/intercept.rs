@@ -23,6 +23,7 @@
 //! ```
 
 mod chain;
+mod message;
 mod panic;
 mod pattern;
 mod view;
@@ -30,9 +31,8 @@ mod view;
 use std::future::Future;
 use std::sync::Arc;
 
-use dunlin_protobuf::Reflect;
-
 pub use chain::{Chain, Core, InterceptorRef, Next};
+pub use message::MessageRef;
 pub use panic::{Caught, Panicked};
 pub use pattern::{InvalidPattern, Pattern, Selected};
 pub use view::{CallContext, CallView, Counts};
@@ -112,7 +112,7 @@ pub trait Interceptor: Send + Sync + 'static {
         &self,
         call: &dyn CallView,
         direction: Direction,
-        message: &dyn Reflect,
+        message: MessageRef<'_>,
     ) -> Result<(), Status> {
         let _ = (call, direction, message);
         Ok(())
@@ -178,7 +178,7 @@ impl<I: Interceptor> Interceptor for Arc<I> {
         &self,
         call: &dyn CallView,
         direction: Direction,
-        message: &dyn Reflect,
+        message: MessageRef<'_>,
     ) -> Result<(), Status> {
         (**self).on_message(call, direction, message)
     }

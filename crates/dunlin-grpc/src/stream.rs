@@ -148,9 +148,9 @@ impl<M: 'static> Receiver<M> {
     #[inline]
     fn shown(&self, message: M) -> Result<M, Status> {
         if self.host.is_observed()
-            && let Some(reflect) = self.codec.as_reflect(&message)
+            && let Some(message) = self.codec.message_ref(&message)
         {
-            self.host.observe(Direction::Received, reflect)?;
+            self.host.observe(Direction::Received, message)?;
         }
         Ok(message)
     }
@@ -295,9 +295,9 @@ impl<M: 'static> Sender<M> {
         let encoding = if options.is_plain { Encoding::Identity } else { writing.encoding };
         let (codec, limit) = (&self.codec, writing.limit);
         if self.host.is_observed()
-            && let Some(reflect) = codec.as_reflect(&message)
+            && let Some(message) = codec.message_ref(&message)
         {
-            self.host.observe(Direction::Sent, reflect)?;
+            self.host.observe(Direction::Sent, message)?;
         }
         // What a panic of the codec has left behind.
         self.scratch.clear();

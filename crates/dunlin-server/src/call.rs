@@ -13,10 +13,9 @@ use std::time::{Duration, Instant};
 use dunlin_grpc::ambient::{Ambient, Scoped};
 use dunlin_grpc::halves::{End, Halves, Host, Reading, Signal, Writing};
 use dunlin_grpc::head::accepted;
-use dunlin_grpc::intercept::{Chain, Direction};
+use dunlin_grpc::intercept::{Chain, Direction, MessageRef};
 use dunlin_grpc::{Encoding, Metadata, Method, Status};
 use dunlin_http2::{HeaderList, StreamKey};
-use dunlin_protobuf::Reflect;
 use dunlin_transport::{ConnectionInfo, Handle};
 
 use crate::builder::Settings;
@@ -248,7 +247,9 @@ impl ServerCall {
 
 impl Drop for ServerCall {
     fn drop(&mut self) {
-        self.tell_end(Err(&Status::cancelled("the call was lost")));
+        if self.chain.is_some() && !*self.has_told_end.get_mut() {
+            self.tell_end(Err(&Status::cancelled("the call was lost")));
+        }
     }
 }
 
@@ -274,7 +275,7 @@ impl Host for ServerCall {
         self.chain.as_ref().is_some_and(|chain| chain.sees_messages())
     }
 
-    fn observe(&self, direction: Direction, message: &dyn Reflect) -> Result<(), Status> {
+    fn observe(&self, direction: Direction, message: MessageRef<'_>) -> Result<(), Status> {
         self.chain.as_ref().map_or(Ok(()), |chain| chain.message(self, direction, message))
     }
 }

@@ -45,7 +45,7 @@ impl Request<'_> {
             }
         };
         if call.is_observed()
-            && let Some(message) = codec.as_reflect(&value)
+            && let Some(message) = codec.message_ref(&value)
         {
             call.observe(Direction::Received, message)?;
         }
@@ -146,7 +146,7 @@ where
             None => Ok(()),
             Some(codec) => {
                 if context.call.is_observed()
-                    && let Some(message) = codec.as_reflect(&response)
+                    && let Some(message) = codec.message_ref(&response)
                 {
                     context.call.observe(Direction::Sent, message)?;
                 }

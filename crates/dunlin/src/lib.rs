@@ -25,14 +25,17 @@
 //!
 //! A program that has messages only takes the crate with `default-features = false, features = ["std"]`.
 //! The features `std` (on by default), `chrono`, `jiff`, `serde` and `serde_json` are those of
-//! [`protobuf`]; `server`, `client`, `tls` and `gzip` are on by default, `zstd` is not, nor is `proto`, by
-//! which a client compiles its schema itself ([`client::dynamic`]).
+//! [`protobuf`]; `server`, `client`, `tls`, `gzip` and `interceptors` (what services need around their calls:
+//! [`interceptors`]) are on by default. `zstd` is not, nor are `jwt`, by which bearer tokens are JWTs, and
+//! `proto`, by which a client compiles its schema itself ([`client::dynamic`]).
 #![no_std]
 
 #[cfg(feature = "client")]
 pub use dunlin_client as client;
 #[cfg(any(feature = "client", feature = "server"))]
 pub use dunlin_grpc as grpc;
+#[cfg(feature = "interceptors")]
+pub use dunlin_interceptors as interceptors;
 #[cfg(any(feature = "client", feature = "server"))]
 pub use dunlin_proto as proto;
 pub use dunlin_protobuf as protobuf;

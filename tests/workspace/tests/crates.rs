@@ -27,6 +27,7 @@ const LEVELS: &[(&str, Level)] = &[
     ("dunlin-codegen", Product(2)),
     ("dunlin-transport", Product(3)),
     ("dunlin-build", Product(3)),
+    ("dunlin-interceptors", Product(4)),
     ("dunlin-server", Product(4)),
     ("dunlin-client", Product(4)),
     ("dunlin-services", Product(5)),

@@ -7,9 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use dunlin_protobuf::Reflect;
-
-use super::{CallContext, CallView, Caught, Direction, Interceptor, Interest, Panicked, Side};
+use super::{CallContext, CallView, Caught, Direction, Interceptor, Interest, MessageRef, Panicked, Side};
 use crate::{Metadata, Method, Status};
 
 /// What stands innermost: the method on a server, the call itself on a client.
@@ -27,7 +25,7 @@ trait Erased: Send + Sync {
         &self,
         call: &dyn CallView,
         direction: Direction,
-        message: &dyn Reflect,
+        message: MessageRef<'_>,
     ) -> Result<(), Status>;
     fn on_start(&self, call: &dyn CallView);
     fn on_end(&self, call: &dyn CallView, result: Result<(), &Status>);
@@ -46,7 +44,7 @@ impl<I: Interceptor> Erased for I {
         &self,
         call: &dyn CallView,
         direction: Direction,
-        message: &dyn Reflect,
+        message: MessageRef<'_>,
     ) -> Result<(), Status> {
         Interceptor::on_message(self, call, direction, message)
     }
@@ -181,7 +179,7 @@ impl Chain {
         &self,
         call: &dyn CallView,
         direction: Direction,
-        message: &dyn Reflect,
+        message: MessageRef<'_>,
     ) -> Result<(), Status> {
         for interceptor in &self.messages {
             let look = AssertUnwindSafe(|| interceptor.0.on_message(call, direction, message));

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
-use dunlin_protobuf::Reflect;
-
-use super::{CallContext, CallView, Direction, Interceptor, Interest, Next, Side};
+use super::{CallContext, CallView, Direction, Interceptor, Interest, MessageRef, Next, Side};
 use crate::{Method, Status};
 
 /// Methods by their names: `SERVICE/METHOD`, or `SERVICE` for all of its methods, where `*` stands for any
@@ -128,7 +126,7 @@ impl<I: Interceptor> Interceptor for Selected<I> {
         &self,
         call: &dyn CallView,
         direction: Direction,
-        message: &dyn Reflect,
+        message: MessageRef<'_>,
     ) -> Result<(), Status> {
         self.inner.on_message(call, direction, message)
     }

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dunlin::client::Client;
-use dunlin::intercept::{CallContext, CallView, Direction, Interceptor, Interest, Next, Panicked, Side};
-use dunlin::protobuf::Reflect;
+use dunlin::intercept::{
+    CallContext, CallView, Direction, Interceptor, Interest, MessageRef, Next, Panicked, Side,
+};
 use dunlin::protobuf::json;
 use dunlin::protobuf::wkt::StringValue;
 use dunlin::{CallKind, Channel, Code, Method, Server, Status};
@@ -67,8 +68,8 @@ impl Interceptor for Witness {
         result
     }
 
-    fn on_message(&self, _: &dyn CallView, way: Direction, message: &dyn Reflect) -> Result<(), Status> {
-        note(&self.log, format!("{} {way:?} {}", self.name, json::to_string(&message).unwrap()));
+    fn on_message(&self, _: &dyn CallView, way: Direction, message: MessageRef<'_>) -> Result<(), Status> {
+        note(&self.log, format!("{} {way:?} {}", self.name, json::to_string(&message.as_reflect()).unwrap()));
         Ok(())
     }
 
@@ -379,8 +380,8 @@ async fn a_call_that_is_cancelled_is_told_once() {
 async fn messages_that_are_refused_do_not_pass() {
     struct Polite;
     impl Interceptor for Polite {
-        fn on_message(&self, _: &dyn CallView, _: Direction, message: &dyn Reflect) -> Result<(), Status> {
-            match json::to_string(&message).unwrap().contains("rude") {
+        fn on_message(&self, _: &dyn CallView, _: Direction, message: MessageRef<'_>) -> Result<(), Status> {
+            match json::to_string(&message.as_reflect()).unwrap().contains("rude") {
                 true => Err(Status::invalid_argument("be polite")),
                 false => Ok(()),
             }
