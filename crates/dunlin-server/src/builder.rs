@@ -13,6 +13,7 @@ use dunlin_transport::accept::ConnectionLimit;
 use dunlin_transport::{BindError, EndpointError, Ledger, ListenerOptions};
 
 use crate::intercept::{Intercepted, Unknown};
+use crate::lifecycle::{End, ShutdownPhase};
 use crate::methods::{Methods, Service};
 use crate::placement::{Cost, Placement};
 use crate::router::{Route, Router};
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) listener: ListenerOptions,
     pub(crate) connections: ConnectionLimit,
     pub(crate) ledger: Ledger,
+    pub(crate) end: End,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ServerTls>,
 }
@@ -156,6 +158,8 @@ pub struct Builder {
     listener: ListenerOptions,
     connections: ConnectionLimit,
     max_memory: usize,
+    shutdown_delay: Duration,
+    shutdown_grace: Duration,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
 }
@@ -188,6 +192,8 @@ impl Default for Builder {
             listener: ListenerOptions::default(),
             connections: ConnectionLimit::new(10_000),
             max_memory: 1 << 30,
+            shutdown_delay: Duration::ZERO,
+            shutdown_grace: Duration::from_secs(30),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -197,6 +203,7 @@ impl Default for Builder {
 impl Builder {
     /// Adds a service.
     pub fn add_service(mut self, service: impl Service) -> Self {
+        self.methods.hooks.add_service(service.name());
         service.register(&mut self.methods);
         self
     }
@@ -313,6 +320,33 @@ impl Builder {
         self
     }
 
+    /// How long connections and calls are still taken once the end was asked for. None.
+    ///
+    /// What sends traffic here, such as a balancer that asks for the health of servers, gets this time to
+    /// notice and to send it elsewhere: nothing is refused meanwhile. Services are told before it begins
+    /// ([`on_shutdown`](Self::on_shutdown)).
+    pub fn shutdown_delay(mut self, delay: Duration) -> Self {
+        self.shutdown_delay = delay;
+        self
+    }
+
+    /// How long calls may go on when a signal has asked for the end ([`serve`](Self::serve),
+    /// [`BoundServer::serve_until`]), after the delay. 30 s. The rest is cut off.
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
+        self
+    }
+
+    /// Calls `hook` at each step of the end. It should do little: the end waits for it.
+    ///
+    /// The steps are: [`ShutdownPhase::Leaving`], the [delay](Self::shutdown_delay),
+    /// [`ShutdownPhase::Draining`], GOAWAY and the wait for calls that are at work, the hard end. Every
+    /// [`BoundServer`] goes through them itself.
+    pub fn on_shutdown(mut self, hook: impl Fn(ShutdownPhase) + Send + Sync + 'static) -> Self {
+        self.methods.on_shutdown(hook);
+        self
+    }
+
     /// Serves TLS; clear text otherwise.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: ServerTls) -> Self {
@@ -324,8 +358,9 @@ impl Builder {
     ///
     /// # Errors
     /// Names the settings that contradict each other, or are of no use.
-    pub fn build(self) -> Result<Server, BuildError> {
+    pub fn build(mut self) -> Result<Server, BuildError> {
         self.check()?;
+        let hooks = std::mem::take(&mut self.methods.hooks);
         let streams = self.max_concurrent_streams.max(1) as usize;
         let blocks = self.blocks()?;
         let config = Config::default()
@@ -334,6 +369,8 @@ impl Builder {
             .initial_window_size(self.stream_window)
             .connection_window_size(self.connection_window)
             .max_window_size(self.max_window);
+        let router = router(self.methods, self.placements, &self.interceptors)?;
+        let hooks = hooks.built(router.routes.values().map(|route| route.method.service()));
         let settings = Settings {
             // All streams together never owe the connection more than half of its window.
             credit_step: (self.connection_window as usize / (2 * streams)).clamp(1, 16 << 10),
@@ -347,11 +384,12 @@ impl Builder {
             max_assembling: self.max_assembling,
             blocks,
             config: Arc::new(config),
-            router: router(self.methods, self.placements, &self.interceptors)?,
+            router,
             interceptors: self.interceptors,
             listener: self.listener,
             connections: self.connections,
             ledger: Ledger::new(self.max_memory),
+            end: End { hooks, delay: self.shutdown_delay, grace: self.shutdown_grace },
             #[cfg(feature = "tls")]
             tls: self.tls,
         };

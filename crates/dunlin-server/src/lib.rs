@@ -34,11 +34,13 @@ mod connection;
 mod context;
 pub mod dynamic;
 mod intercept;
+mod lifecycle;
 mod methods;
 mod placement;
 mod router;
 mod running;
 mod serve;
+mod together;
 #[cfg(feature = "tower")]
 mod tower;
 mod wire;
@@ -47,10 +49,12 @@ pub use blocking::BlockingPool;
 pub use builder::{BuildError, Builder, ServeError};
 pub use call::{CallHandle, Cancelled, Peer};
 pub use context::{ServerContext, SpawnHandle};
+pub use lifecycle::{Served, ServedSchema, ShutdownPhase};
 pub use methods::{Methods, Service};
 pub use placement::Placement;
 pub use router::unimplemented;
 pub use serve::{BoundServer, Drained, InProcess, Server, ShutdownHandle, shutdown_signal};
+pub use together::serve_all;
 
 #[cfg(feature = "tower")]
 pub use tower::{HttpFuture, HttpService, RequestBody, ResponseBody};

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::builder::{Builder, ServeError, Settings};
 use crate::call::Peer;
 use crate::connection::{Operation, ServerConnection};
+use crate::lifecycle::{End, ShutdownPhase};
 
 /// A server: its services and settings, without an address yet. Cheap to clone, and may serve several
 /// addresses.
@@ -76,7 +77,8 @@ impl Server {
 
     /// Serves a listener that was made elsewhere.
     pub fn on(&self, listener: Listener) -> BoundServer {
-        let bound = BoundServer { server: self.clone(), acceptors: Vec::new(), shared: Arc::default() };
+        let shared = Arc::new(Shared::new(&self.settings));
+        let bound = BoundServer { server: self.clone(), acceptors: Vec::new(), shared };
         bound.and(listener)
     }
 
@@ -87,7 +89,8 @@ impl Server {
         let builder = Acceptor::builder().connection_limit(self.settings.connections.clone());
         let builder = builder.ledger(self.settings.ledger.clone()).max_handshakes(usize::MAX);
         let acceptor = builder.build(listener);
-        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], shared: Arc::default() };
+        let shared = Arc::new(Shared::new(&self.settings));
+        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], shared };
         let shutdown = bound.shutdown_handle();
         tokio::spawn(bound.serve());
         InProcess { connector, shutdown }
@@ -130,6 +133,7 @@ pub struct BoundServer {
 struct Shared {
     connections: Mutex<Connections>,
     phase: watch::Sender<Phase>,
+    end: End,
 }
 
 #[derive(Debug, Default)]
@@ -170,16 +174,21 @@ impl Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Serving,
+    /// Asked to end; still serving until this time, and draining for that long then.
+    Leaving(Option<Instant>, Duration),
+    /// Until this time, if that can be told.
     Draining(Option<Instant>),
 }
 
-impl Default for Shared {
-    fn default() -> Self {
-        Self { connections: Mutex::default(), phase: watch::Sender::new(Phase::Serving) }
-    }
-}
-
 impl Shared {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            connections: Mutex::default(),
+            phase: watch::Sender::new(Phase::Serving),
+            end: settings.end.clone(),
+        }
+    }
+
     /// A poisoned lock is harmless: nothing that can panic leaves the state in between.
     fn connections(&self) -> MutexGuard<'_, Connections> {
         match self.connections.lock() {
@@ -189,15 +198,15 @@ impl Shared {
     }
 
     /// A connection has begun.
-    fn enter(&self, id: u64, link: Link) {
+    fn opened(&self, id: u64, link: Link) {
         self.connections().open.insert(id, link.clone());
-        if *self.phase.borrow() != Phase::Serving {
+        if matches!(*self.phase.borrow(), Phase::Draining(_)) {
             link.shut_down();
         }
     }
 
     /// A connection has ended.
-    fn leave(&self, id: u64, peer: &Peer, reason: &CloseReason) {
+    fn closed(&self, id: u64, peer: &Peer, reason: &CloseReason) {
         self.connections().open.remove(&id);
         match reason {
             CloseReason::Shutdown | CloseReason::ByPeer => {
@@ -217,6 +226,56 @@ impl Shared {
         let links: Vec<_> = self.connections().open.values().cloned().collect();
         links.iter().for_each(tell);
     }
+
+    fn tell(&self, phase: ShutdownPhase) {
+        self.end.hooks.iter().for_each(|hook| hook(phase));
+    }
+
+    /// The end begins, or goes on to its next step if it has begun.
+    fn leave(&self, grace: Duration) {
+        let mut is_first = false;
+        self.phase.send_if_modified(|phase| {
+            is_first = *phase == Phase::Serving;
+            if is_first {
+                *phase = Phase::Leaving(Instant::now().checked_add(self.end.delay), grace);
+            }
+            is_first
+        });
+        if is_first {
+            self.tell(ShutdownPhase::Leaving);
+        }
+        if !is_first || self.end.delay.is_zero() {
+            self.drain(grace);
+        }
+    }
+
+    fn drain(&self, grace: Duration) {
+        let deadline = Instant::now().checked_add(grace);
+        let before = self.phase.send_replace(Phase::Draining(deadline));
+        if !matches!(before, Phase::Draining(_)) {
+            self.tell(ShutdownPhase::Draining);
+        }
+        let stops = std::mem::take(&mut self.connections().stops);
+        stops.iter().for_each(AcceptHandle::stop);
+        self.tell_all(Link::shut_down);
+    }
+
+    /// Waits for the end of the delay before the drain, over and over.
+    async fn drain_in_time(&self) {
+        let mut phase = self.phase.subscribe();
+        loop {
+            let now = *phase.borrow_and_update();
+            if let Phase::Leaving(Some(until), grace) = now {
+                tokio::select! {
+                    () = sleep_until(until) => self.drain(grace),
+                    // The sender is here, so this fails never.
+                    _ = phase.changed() => {}
+                }
+            } else if phase.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
 }
 
 /// How a shutdown went.
@@ -234,15 +293,16 @@ pub struct ShutdownHandle {
 }
 
 impl ShutdownHandle {
-    /// No connections and calls are taken from now on, and those that are there may end: clients are told
-    /// by GOAWAY, in two steps, so that none of their calls is lost. Once `grace` has passed the rest is
-    /// cut off.
+    /// Begins the end. Services are told
+    /// ([`on_shutdown`](crate::Builder::on_shutdown)), and connections and calls are taken for the time of
+    /// [`shutdown_delay`](crate::Builder::shutdown_delay), which is none by default.
+    ///
+    /// Then no more are taken, and those that are there may end: clients are told by GOAWAY, in two steps, so
+    /// that none of their calls is lost. Once `grace` has passed the rest is cut off.
+    ///
+    /// Another call cuts the delay short, or changes the grace.
     pub fn shut_down(&self, grace: Duration) {
-        let deadline = Instant::now().checked_add(grace);
-        self.shared.phase.send_replace(Phase::Draining(deadline));
-        let stops = std::mem::take(&mut self.shared.connections().stops);
-        stops.iter().for_each(AcceptHandle::stop);
-        self.shared.tell_all(Link::shut_down);
+        self.shared.leave(grace);
     }
 
     /// Connections that are open.
@@ -250,9 +310,6 @@ impl ShutdownHandle {
         self.shared.connections().open.len()
     }
 }
-
-/// How long calls may go on when a signal has asked for the end.
-const SIGNAL_GRACE: Duration = Duration::from_secs(30);
 
 impl BoundServer {
     /// Serves a further listener.
@@ -295,18 +352,23 @@ impl BoundServer {
         ShutdownHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Serves until `signal` is ready; what is at work then gets 30 seconds to end.
+    pub(crate) fn shutdown_grace(&self) -> Duration {
+        self.shared.end.grace
+    }
+
+    /// Serves until `signal` is ready. What is at work then gets the time of
+    /// [`shutdown_grace`](crate::Builder::shutdown_grace) to end.
     ///
     /// # Errors
     /// A listener that has failed.
     pub async fn serve_until(self, signal: impl Future<Output = ()> + Send) -> Result<Drained, ServeError> {
-        let handle = self.shutdown_handle();
+        let (handle, grace) = (self.shutdown_handle(), self.shutdown_grace());
         let mut serving = std::pin::pin!(self.serve());
         tokio::select! {
             result = &mut serving => return result,
             () = signal => {}
         }
-        handle.shut_down(SIGNAL_GRACE);
+        handle.shut_down(grace);
         serving.await
     }
 
@@ -318,7 +380,7 @@ impl BoundServer {
         let Self { server, acceptors, shared } = self;
         let mut phase = shared.phase.subscribe();
         shared.connections().stops.extend(acceptors.iter().map(Acceptor::handle));
-        if *phase.borrow_and_update() != Phase::Serving {
+        if matches!(*phase.borrow_and_update(), Phase::Draining(_)) {
             let stops = std::mem::take(&mut shared.connections().stops);
             stops.iter().for_each(AcceptHandle::stop);
         }
@@ -328,17 +390,25 @@ impl BoundServer {
             let (server, shared) = (server.clone(), Arc::clone(&shared));
             loops.spawn(accept(acceptor, server, shared, Arc::clone(&connections)));
         }
-        while let Some(joined) = loops.join_next().await {
-            match joined {
-                Ok(result) => result?,
-                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Err(_) => {}
+        let accepting = async {
+            while let Some(joined) = loops.join_next().await {
+                match joined {
+                    Ok(result) => result?,
+                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    Err(_) => {}
+                }
             }
+            Ok::<(), ServeError>(())
+        };
+        tokio::select! {
+            result = accepting => result?,
+            // Never over.
+            () = shared.drain_in_time() => {}
         }
         let in_time = loop {
             let deadline = match *phase.borrow_and_update() {
                 Phase::Draining(deadline) => deadline,
-                Phase::Serving => None,
+                Phase::Serving | Phase::Leaving(..) => None,
             };
             let too_late = async {
                 match deadline {
@@ -415,16 +485,16 @@ async fn connection(id: u64, accepted: Accepted, server: Server, shared: Arc<Sha
     if let Some(service) = &server.layered {
         let (link, operations) = Operations::new();
         let handler = crate::tower::LayeredConnection::new(service.clone(), Arc::clone(&peer), link.clone());
-        shared.enter(id, Link::Layered(link));
+        shared.opened(id, Link::Layered(link));
         let reason = drive(accepted.io, &server, &accepted.ledger, handler, operations).await;
-        shared.leave(id, &peer, &reason);
+        shared.closed(id, &peer, &reason);
         return drop(accepted.permit);
     }
     let (link, operations) = Operations::new();
     let handler = ServerConnection::new(Arc::clone(&server.settings), Arc::clone(&peer), link.clone());
-    shared.enter(id, Link::Plain(link));
+    shared.opened(id, Link::Plain(link));
     let reason = drive(accepted.io, &server, &accepted.ledger, handler, operations).await;
-    shared.leave(id, &peer, &reason);
+    shared.closed(id, &peer, &reason);
     drop(accepted.permit);
 }
 

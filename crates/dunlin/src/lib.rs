@@ -21,12 +21,12 @@
 //! ```
 //!
 //! Services and clients are generated too; see [`server`] and [`client`]. What both share, such as
-//! [`Status`] and [`Metadata`], is here and in [`grpc`].
+//! [`Status`] and [`Metadata`], is here and in [`grpc`]. Health and reflection are in [`services`].
 //!
 //! A program that has messages only takes the crate with `default-features = false, features = ["std"]`.
 //! The features `std` (on by default), `chrono`, `jiff`, `serde` and `serde_json` are those of
-//! [`protobuf`]; `server`, `client`, `tls`, `gzip` and `interceptors` (what services need around their calls:
-//! [`interceptors`]) are on by default. `zstd` is not, nor are `jwt`, by which bearer tokens are JWTs, and
+//! [`protobuf`]; `server`, `client`, `services`, `tls`, `gzip` and `interceptors` (what services need around their
+//! calls: [`interceptors`]) are on by default. `zstd` is not, nor are `jwt`, by which bearer tokens are JWTs, and
 //! `proto`, by which a client compiles its schema itself ([`client::dynamic`]).
 #![no_std]
 
@@ -41,6 +41,8 @@ pub use dunlin_proto as proto;
 pub use dunlin_protobuf as protobuf;
 #[cfg(feature = "server")]
 pub use dunlin_server as server;
+#[cfg(feature = "services")]
+pub use dunlin_services as services;
 
 #[cfg(feature = "client")]
 pub use dunlin_client::{CallOptions, Channel, Client};
