@@ -82,7 +82,7 @@ impl<T: Number> Range<T> {
             (Some(lower), Some(upper)) => {
                 let is_between = upper.value >= lower.value;
                 // With NaN as an end there is neither a between nor a beyond.
-                if !is_between && !(upper.value < lower.value) {
+                if upper.value.partial_cmp(&lower.value).is_none() {
                     return;
                 }
                 let holds =
