@@ -311,6 +311,45 @@ pub fn product_messages(package: impl AsRef<Path>, folder: impl AsRef<Path>) -> 
         .compile()
 }
 
+/// Generates the services of `dunlin-services`, whose messages are those of `dunlin-proto` in the folder
+/// `proto`: servers and clients apart, since each is a feature, and the descriptors of the well-known types.
+#[doc(hidden)]
+pub fn product_services(proto: impl AsRef<Path>, folder: impl AsRef<Path>) -> Result<(), Error> {
+    const SERVICES: &[&str] = &["grpc/health/v1", "grpc/reflection/v1", "grpc/reflection/v1alpha"];
+    let (schemas, folder) = (proto.as_ref().join("proto"), folder.as_ref());
+    let mut files = Vec::new();
+    for service in SERVICES {
+        schema_files(&schemas.join(service), &mut files)?;
+    }
+    let compiled = |includes, inputs: Vec<String>| {
+        let compilation = Compiler::new(includes).compile(inputs).map_err(Error::Schema)?;
+        Ok::<_, Error>(compilation.file_descriptor_set(DescriptorOptions::default()))
+    };
+    let inputs = files.iter().filter_map(|file| file.strip_prefix(&schemas).ok());
+    let inputs = inputs.map(|path| path.to_string_lossy().into_owned()).collect();
+    let set = compiled(IncludePaths::new().folder(schemas.to_string_lossy()), inputs)?;
+    let mut options = Options::default().runtime("::dunlin_protobuf").rpc_runtime("crate::rpc");
+    for file in &set.file {
+        let package = file.package.as_deref().unwrap_or_default();
+        for name in file.message_type.iter().filter_map(|message| message.name.as_deref()) {
+            let path = format!("{package}.{name}");
+            options = options
+                .extern_path(format!(".{path}"), format!("::dunlin_proto::{}", path.replace('.', "::")));
+        }
+    }
+    for (side, options) in
+        [("server", options.clone().client(false)), ("client", options.clone().server(false))]
+    {
+        let builder = Builder::new().include(&schemas).files(&files).out_dir(folder.join(side));
+        builder.options(|_| options).compile()?;
+    }
+    let paths = wellknown::paths().filter(|path| path.starts_with("google/protobuf/"));
+    let paths = paths.filter(|path| !LANGUAGE_FEATURES.iter().any(|name| path.ends_with(name)));
+    let set = compiled(IncludePaths::new(), paths.map(str::to_owned).collect())?;
+    let path = folder.join("well_known.binpb");
+    std::fs::write(&path, set.encode_to_vec()).map_err(|source| Error::Io { path, source })
+}
+
 /// Adds the schema files below `folder`, in the order of their paths.
 fn schema_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     let io = |source| Error::Io { path: folder.to_owned(), source };

@@ -40,8 +40,12 @@ impl Backoff {
         Self { jitter: jitter.clamp(0.0, 1.0), ..self }
     }
 
+    pub(crate) fn first(&self) -> Duration {
+        self.initial
+    }
+
     /// From the beginning of the attempt that was the `failures`th to fail in a row to the next one.
-    pub(crate) fn after(&self, failures: u32) -> Duration {
+    pub fn after(&self, failures: u32) -> Duration {
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
         let wait = self.initial.as_secs_f64() * self.multiplier.powi(exponent);
         let wait = wait.min(self.most.as_secs_f64());

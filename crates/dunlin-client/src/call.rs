@@ -6,12 +6,15 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
+use dunlin_grpc::framing::PREFIX_LEN;
 use dunlin_grpc::halves::{End, Halves, Host, Signal, Writing};
-use dunlin_grpc::{Encoding, Metadata, Method, Status};
+use dunlin_grpc::intercept::{Direction, MessageRef};
+use dunlin_grpc::{CallKind, Encoding, Metadata, Method, Status};
 use dunlin_http2::{HeaderBlock, StreamKey};
 
 use crate::channel::Channel;
 use crate::connection::{Operation, Ticket};
+use crate::intercept::Interception;
 use crate::picker::Link;
 use crate::report::CallReport;
 
@@ -31,6 +34,7 @@ pub(crate) struct ClientCall {
     pub(crate) max_request: usize,
     pub(crate) waits_for_ready: bool,
     pub(crate) began: Instant,
+    pub(crate) interception: Option<Arc<Interception>>,
     state: Mutex<State>,
 }
 
@@ -60,6 +64,7 @@ pub(crate) struct Parts {
     pub(crate) max_request: usize,
     pub(crate) waits_for_ready: bool,
     pub(crate) began: Instant,
+    pub(crate) interception: Option<Arc<Interception>>,
 }
 
 impl fmt::Debug for ClientCall {
@@ -73,6 +78,11 @@ impl ClientCall {
         let halves = Halves::default();
         if parts.method.kind().has_one_response() {
             halves.wake_at_end();
+        }
+        if parts.interception.is_some()
+            && let Some(request) = &parts.request
+        {
+            halves.count_sent(request.len().saturating_sub(PREFIX_LEN));
         }
         let Parts { channel, method, block, metadata, encoding, deadline, .. } = parts;
         Self {
@@ -88,6 +98,7 @@ impl ClientCall {
             max_request: parts.max_request,
             waits_for_ready: parts.waits_for_ready,
             began: parts.began,
+            interception: parts.interception,
             state: Mutex::default(),
         }
     }
@@ -109,6 +120,9 @@ impl ClientCall {
             }
             state.link = Some(Arc::clone(link));
             state.picked.get_or_insert_with(|| tokio::time::Instant::now().into_std());
+        }
+        if let Some(interception) = &self.interception {
+            interception.set_connection(&link.info);
         }
         link.begin();
         let submitted = link.handle.submit(Operation::Begin(Ticket::new(Arc::clone(self))));
@@ -188,8 +202,22 @@ impl ClientCall {
         }
     }
 
-    /// It is over.
+    /// It is over. Interceptors that stand around it see the end before its user does.
     pub(crate) fn finish(&self, result: Result<(), Status>, trailers: Metadata) {
+        let Some(interception) = &self.interception else { return self.release(result, trailers) };
+        let end = End { result, trailers };
+        if interception.hold(&end, self.halves.counts()) {
+            return;
+        }
+        // Of one response it is not known yet what it is.
+        if self.method.kind() != CallKind::Unary {
+            interception.tell_end(end.result.as_ref().copied());
+        }
+        self.release(end.result, end.trailers);
+    }
+
+    /// Its user sees that it is over.
+    pub(crate) fn release(&self, result: Result<(), Status>, trailers: Metadata) {
         // Unary calls have nobody who would send.
         if !self.method.kind().has_one_request() {
             let over = || Status::cancelled("the call is over: the server has answered OK");
@@ -223,6 +251,15 @@ impl Host for ClientCall {
 
     fn writing(&self) -> Writing {
         Writing { encoding: self.encoding, limit: self.max_request }
+    }
+
+    fn is_observed(&self) -> bool {
+        self.interception.as_ref().is_some_and(|interception| interception.chain.sees_messages())
+    }
+
+    fn observe(&self, direction: Direction, message: MessageRef<'_>) -> Result<(), Status> {
+        let Some(interception) = &self.interception else { return Ok(()) };
+        interception.chain.message(&**interception, direction, message)
     }
 
     fn signal(self: Arc<Self>, signal: Signal) {

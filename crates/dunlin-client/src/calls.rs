@@ -7,152 +7,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use dunlin_grpc::codec::CodecRef;
-use dunlin_grpc::framing::Outgoing;
 use dunlin_grpc::halves::Whole;
+use dunlin_grpc::intercept::Direction;
 use dunlin_grpc::stream::decode;
-use dunlin_grpc::{
-    Encoding, MessageInfo, MessageOptions, Metadata, Method, Receiver, Sender, Status, ambient,
-};
-use tokio::time::Sleep;
+use dunlin_grpc::{Encoding, MessageInfo, MessageOptions, Metadata, Method, Receiver, Sender, Status};
 
-use crate::call::{ClientCall, Parts};
-use crate::channel::Channel;
+use crate::call::ClientCall;
 use crate::client::Client;
 use crate::credentials::Credentials;
-use crate::dial::BoxFuture;
+use crate::intercept::{Around, Gated, Interception};
 use crate::options::CallOptions;
-
-/// A call that is on its way to a connection.
-struct Start {
-    channel: Channel,
-    method: Method,
-    options: CallOptions,
-    began: Instant,
-    deadline: Option<Instant>,
-    request: Option<Bytes>,
-    phase: Phase,
-    /// Only while it waits.
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-enum Phase {
-    /// Nothing has been done.
-    New,
-    Credentials(BoxFuture<'static, Result<Metadata, Status>>),
-    Pick(Arc<ClientCall>),
-}
-
-impl Start {
-    fn new(client: Client, method: Method, options: CallOptions) -> Self {
-        let (channel, defaults) = client.into_parts();
-        let options = match defaults {
-            Some(defaults) => options.after(&defaults),
-            None => options,
-        };
-        let began = tokio::time::Instant::now().into_std();
-        let of_timeout = options.timeout.and_then(|timeout| began.checked_add(timeout));
-        let of_call = if options.is_detached { None } else { ambient::current().deadline };
-        let deadline = [of_timeout, options.deadline, of_call].into_iter().flatten().min();
-        Self { channel, method, options, began, deadline, request: None, phase: Phase::New, timer: None }
-    }
-
-    fn encoding(&self) -> Encoding {
-        self.options.encoding.unwrap_or(self.channel.settings().encoding)
-    }
-
-    /// The one request of the call.
-    fn encode<Q: 'static>(&mut self, request: Q, codec: &CodecRef<Q>) -> Result<(), Status> {
-        let encoding = match self.options.compresses {
-            Some(false) => Encoding::Identity,
-            _ => self.encoding(),
-        };
-        let limit = self.options.max_request.unwrap_or(usize::MAX);
-        let mut out = Outgoing::default();
-        out.push(encoding, limit, |out| codec.encode(request, out))?;
-        if !out.large.is_empty() {
-            out.small.extend_from_slice(&out.large);
-        }
-        self.request = Some(out.small.into());
-        Ok(())
-    }
-
-    /// Ready when the call is on its way on a connection.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arc<ClientCall>, Status>> {
-        loop {
-            match &mut self.phase {
-                Phase::New => {
-                    if let Some(error) = self.options.invalid.take() {
-                        return Poll::Ready(Err(Status::internal(error.to_string()).with_source(error)));
-                    }
-                    let settings = self.channel.settings();
-                    let mut credentials: Credentials = settings.credentials.clone();
-                    credentials.extend(&self.options.credentials);
-                    if credentials.is_empty() {
-                        self.phase = Phase::Pick(self.call(Metadata::new())?);
-                        continue;
-                    }
-                    if !settings.is_secure && !credentials.allow_clear_text() {
-                        let message = "credentials are not sent over clear text: give the channel TLS";
-                        return Poll::Ready(Err(Status::unauthenticated(message)));
-                    }
-                    let fetch = credentials.metadata(self.method.clone(), Arc::clone(&settings.authority));
-                    self.phase = Phase::Credentials(Box::pin(fetch));
-                }
-                Phase::Credentials(fetch) => match fetch.as_mut().poll(cx) {
-                    Poll::Ready(metadata) => self.phase = Phase::Pick(self.call(metadata?)?),
-                    Poll::Pending => return self.poll_deadline(cx),
-                },
-                Phase::Pick(call) => {
-                    match self.channel.poll_pick(&self.method, call.waits_for_ready, cx) {
-                        Poll::Ready(Ok(link)) => {
-                            if call.begin_on(&link).is_ok() {
-                                return Poll::Ready(Ok(Arc::clone(call)));
-                            }
-                            // It is known to be gone now, so the next pick is another one.
-                        }
-                        Poll::Ready(Err(status)) => {
-                            let report = call.report(self.channel.failure());
-                            return Poll::Ready(Err(status.with_source(report)));
-                        }
-                        Poll::Pending => return self.poll_deadline(cx),
-                    }
-                }
-            }
-        }
-    }
-
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arc<ClientCall>, Status>> {
-        let Some(deadline) = self.deadline else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-        ready!(timer.as_mut().poll(cx));
-        let failure = self.channel.failure();
-        Poll::Ready(Err(match &self.phase {
-            Phase::Pick(call) => call.deadline_exceeded(failure),
-            _ => Status::deadline_exceeded("deadline exceeded while the credentials were fetched"),
-        }))
-    }
-
-    fn call(&mut self, credentials: Metadata) -> Result<Arc<ClientCall>, Status> {
-        let mut metadata = std::mem::take(&mut self.options.metadata);
-        metadata.extend(&credentials);
-        let block = self.channel.block(&self.method)?;
-        Ok(Arc::new(ClientCall::new(Parts {
-            channel: self.channel.clone(),
-            method: self.method.clone(),
-            block,
-            metadata,
-            encoding: self.encoding(),
-            deadline: self.deadline,
-            request: self.request.take(),
-            max_response: self.options.max_response.unwrap_or(4 << 20),
-            max_request: self.options.max_request.unwrap_or(usize::MAX),
-            waits_for_ready: self.options.waits_for_ready.unwrap_or(false),
-            began: self.began,
-        })))
-    }
-}
+use crate::start::{Live, Start};
 
 /// What a call is until it is polled.
 struct New<P> {
@@ -162,37 +28,14 @@ struct New<P> {
     options: CallOptions,
 }
 
-/// A call that is cancelled when this is dropped.
-struct Live(Option<Arc<ClientCall>>);
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        if let Some(call) = self.0.take() {
-            call.cancel(Status::cancelled("the call was dropped"));
-        }
-    }
-}
-
-impl Live {
-    fn new(call: Arc<ClientCall>) -> Self {
-        Self(Some(call))
-    }
-
-    /// Everything, once the call is over; dropping does nothing then.
-    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Whole, Status>> {
-        let Some(call) = &self.0 else {
-            return Poll::Ready(Err(Status::internal("the call was polled after its end")));
-        };
-        let whole = ready!(call.halves.poll_whole(cx));
-        self.0 = None;
-        Poll::Ready(Ok(whole))
-    }
-}
-
 enum Progress<P> {
     New(Box<New<P>>),
     Starting(Box<Start>),
     Waiting(Live),
+    /// A unary call within its interceptors.
+    Around(Box<Around>),
+    /// A call with streams within its interceptors.
+    Gated(Gated),
     Over,
 }
 
@@ -379,7 +222,13 @@ impl<Q: Send + 'static, R: Send + 'static> Future for ResponseCall<Q, R> {
                 Progress::New(new) => {
                     let New { client, method, payload: (request, codec), options } = *new;
                     let mut start = Start::new(client, method, options);
-                    start.encode(request, &codec)?;
+                    start.encode(request, &codec).inspect_err(|status| told(start.interception(), status))?;
+                    if let Some(interception) = start.interception() {
+                        let interception = Arc::clone(interception);
+                        this.progress =
+                            Progress::Around(Box::new(Around::new(Box::new(start), interception)));
+                        continue;
+                    }
                     match start.poll(cx)? {
                         Poll::Ready(call) => this.progress = Progress::Waiting(Live::new(call)),
                         Poll::Pending => {
@@ -402,7 +251,21 @@ impl<Q: Send + 'static, R: Send + 'static> Future for ResponseCall<Q, R> {
                         return Poll::Pending;
                     }
                 },
-                Progress::Over => {
+                Progress::Around(mut around) => match around.poll(cx) {
+                    Poll::Ready(whole) => {
+                        let interception = around.interception();
+                        let result = whole.and_then(|whole| {
+                            observed(response(whole, &this.responses)?, interception, &this.responses)
+                        });
+                        interception.tell_end(result.as_ref().map(drop));
+                        return Poll::Ready(result);
+                    }
+                    Poll::Pending => {
+                        this.progress = Progress::Around(around);
+                        return Poll::Pending;
+                    }
+                },
+                Progress::Gated(_) | Progress::Over => {
                     return Poll::Ready(Err(Status::internal("the call was polled after its end")));
                 }
             }
@@ -410,7 +273,29 @@ impl<Q: Send + 'static, R: Send + 'static> Future for ResponseCall<Q, R> {
     }
 }
 
+/// The call has failed before it could begin.
+fn told(interception: Option<&Arc<Interception>>, status: &Status) {
+    if let Some(interception) = interception {
+        interception.tell_end(Err(status));
+    }
+}
+
+/// The response, if those who look at messages let it pass.
+fn observed<R: 'static>(
+    response: Response<R>,
+    interception: &Arc<Interception>,
+    codec: &CodecRef<R>,
+) -> Result<Response<R>, Status> {
+    if interception.chain.sees_messages()
+        && let Some(message) = codec.message_ref(&response.message)
+    {
+        interception.chain.message(&**interception, Direction::Received, message)?;
+    }
+    Ok(response)
+}
+
 /// The one response of a call that is over.
+#[inline]
 fn response<R: 'static>(whole: Whole, codec: &CodecRef<R>) -> Result<Response<R>, Status> {
     let Whole { headers, first, is_more, end, reading } = whole;
     end.result?;
@@ -506,7 +391,8 @@ impl<Q: Send + 'static, R: Send + 'static> Future for ServerStreamingCall<Q, R> 
         let begin = |new: New<(Q, CodecRef<Q>)>| {
             let (request, codec) = new.payload;
             let mut start = Start::new(new.client, new.method, new.options);
-            start.encode(request, &codec).map(|()| start)
+            let encoded = start.encode(request, &codec);
+            encoded.inspect_err(|status| told(start.interception(), status)).map(|()| start)
         };
         let call = ready!(poll_start(&mut this.progress, cx, begin))?;
         Poll::Ready(Ok(Receiver::new(call, this.responses.clone())))
@@ -522,13 +408,33 @@ fn poll_start<P>(
     let mut start = match std::mem::replace(progress, Progress::Over) {
         Progress::New(new) => Box::new(begin(*new)?),
         Progress::Starting(start) => start,
-        Progress::Waiting(_) | Progress::Over => {
+        Progress::Gated(mut gated) => {
+            let poll = gated.poll(cx);
+            if poll.is_pending() {
+                *progress = Progress::Gated(gated);
+            }
+            return poll;
+        }
+        Progress::Waiting(_) | Progress::Around(_) | Progress::Over => {
             return Poll::Ready(Err(Status::internal("the call was polled after its end")));
         }
     };
+    if let Some(interception) = start.interception()
+        && interception.chain.is_around()
+    {
+        let interception = Arc::clone(interception);
+        let mut gated = Gated::new(start, interception);
+        let poll = gated.poll(cx);
+        if poll.is_pending() {
+            *progress = Progress::Gated(gated);
+        }
+        return poll;
+    }
     let poll = start.poll(cx);
-    if poll.is_pending() {
-        *progress = Progress::Starting(start);
+    match &poll {
+        Poll::Pending => *progress = Progress::Starting(start),
+        Poll::Ready(Err(status)) => told(start.interception(), status),
+        Poll::Ready(Ok(_)) => {}
     }
     poll
 }
@@ -620,8 +526,13 @@ impl<Q: Send + 'static, R: Send + 'static> Upload<Q, R> {
     pub async fn finish_response(self) -> Result<Response<R>, Status> {
         let mut live = Live::new(self.call);
         self.sender.finish();
+        let interception = live.interception().cloned();
         let whole = std::future::poll_fn(|cx| live.poll_whole(cx)).await?;
-        response(whole, &self.responses)
+        let response = response(whole, &self.responses)?;
+        match &interception {
+            Some(interception) => observed(response, interception, &self.responses),
+            None => Ok(response),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Channels: where calls go.
 
+mod connections;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use dunlin_grpc::intercept::{Chain, Interceptor, InterceptorRef, Side};
 use dunlin_grpc::{Encoding, Encodings, Metadata, Method, Status, head};
 use dunlin_http2::{Config, HeaderBlock};
 #[cfg(feature = "tls")]
@@ -20,6 +23,7 @@ use crate::backoff::Backoff;
 use crate::call::ClientCall;
 use crate::credentials::Credentials;
 use crate::dial::{Dial, Dialer};
+use crate::keepalive::{self, Configs};
 use crate::manager::{self, Command};
 use crate::picker::{Link, Pick, PickInfo, Picker, Queueing};
 use crate::resolve::{Resolution, Resolver, SystemResolver};
@@ -50,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) commands: mpsc::UnboundedSender<Command>,
     shared: Mutex<Shared>,
     blocks: Mutex<HashMap<Box<str>, HeaderBlock>>,
+    chains: Mutex<HashMap<Box<str>, Option<Arc<Chain>>>>,
     state: watch::Sender<State>,
     /// Someone called since this was looked at last.
     is_active: AtomicBool,
@@ -57,10 +62,11 @@ pub(crate) struct Inner {
 
 pub(crate) struct ChannelSettings {
     pub(crate) target: Target,
+    pub(crate) interceptors: Vec<InterceptorRef>,
     pub(crate) authority: Arc<str>,
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) dialer: Dialer,
-    pub(crate) http2: Arc<Config>,
+    pub(crate) http2: Configs,
     pub(crate) encodings: Arc<Encodings>,
     pub(crate) backoff: Backoff,
     pub(crate) connect_timeout: Duration,
@@ -209,6 +215,34 @@ impl Channel {
         let _ = self.0.commands.send(Command::ShutDown);
     }
 
+    pub(crate) fn target_text(&self) -> &str {
+        self.target().as_str()
+    }
+
+    /// The interceptors of a method: those of the channel, and within them those of a call.
+    pub(crate) fn chain(&self, method: &Method, of_call: &[InterceptorRef]) -> Option<Arc<Chain>> {
+        let of_channel = &self.settings().interceptors;
+        if !of_call.is_empty() {
+            let all = of_channel.iter().chain(of_call);
+            return Chain::resolve(all, Side::Client, method).map(Arc::new);
+        }
+        if of_channel.is_empty() {
+            return None;
+        }
+        let mut chains = match self.0.chains.lock() {
+            Ok(chains) => chains,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        if let Some(chain) = chains.get(method.path()) {
+            return chain.clone();
+        }
+        let chain = Chain::resolve(of_channel, Side::Client, method).map(Arc::new);
+        if chains.len() < MAX_BLOCKS {
+            chains.insert(method.path().into(), chain.clone());
+        }
+        chain
+    }
+
     pub(crate) fn settings(&self) -> &ChannelSettings {
         &self.0.settings
     }
@@ -301,7 +335,7 @@ impl Channel {
     }
 }
 
-/// Methods whose headers are kept.
+/// Methods whose headers and interceptors are kept.
 const MAX_BLOCKS: usize = 1024;
 
 /// Collects the settings of a [`Channel`].
@@ -309,6 +343,7 @@ const MAX_BLOCKS: usize = 1024;
 pub struct ChannelBuilder {
     target: String,
     custom_target: Option<Target>,
+    interceptors: Vec<InterceptorRef>,
     authority: Option<String>,
     resolver: Option<Arc<dyn Resolver>>,
     dialer: Option<Dialer>,
@@ -340,6 +375,7 @@ impl ChannelBuilder {
         Self {
             target,
             custom_target: None,
+            interceptors: Vec::new(),
             authority: None,
             resolver: None,
             dialer: None,
@@ -365,6 +401,13 @@ impl ChannelBuilder {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: ClientTls) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// An [`Interceptor`] for all calls, within those that were added before; for some methods by
+    /// [`only`](Interceptor::only) and [`except`](Interceptor::except). None, which costs nothing.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(InterceptorRef::new(interceptor));
         self
     }
 
@@ -395,43 +438,6 @@ impl ChannelBuilder {
         self.custom_target = Some(Target::custom(name, authority));
         self.resolver = Some(Arc::new(Nowhere));
         self.is_custom_secure = true;
-        self
-    }
-
-    /// Options of each socket.
-    pub fn socket_options(mut self, options: SocketOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Which servers are reached through an HTTP proxy. None.
-    pub fn proxy(mut self, proxy: ProxySettings) -> Self {
-        self.proxy = proxy;
-        self
-    }
-
-    /// How long an address may take to give a connection that is ready. 20 s.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long to wait after failures.
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
-    /// Without calls for so long, connections are given up. 30 minutes.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
-    /// Connections to one address at most: another one is made when the server allows no more streams on
-    /// those there are. 10.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections.max(1);
         self
     }
 
@@ -507,9 +513,14 @@ impl ChannelBuilder {
             }
         }
         let is_secure = if self.dialer.is_some() { self.is_custom_secure } else { has_tls };
+        // The socket notices what was written and never arrived, also while other octets come.
+        let options = match keepalive::user_timeout(&self.config) {
+            Some(timeout) => self.options.or_user_timeout(timeout),
+            None => self.options,
+        };
+        // How long all of it may take is the manager's part.
         #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
-        let mut connector =
-            Connector::new().options(self.options).proxy(self.proxy).timeout(self.connect_timeout);
+        let mut connector = Connector::new().options(options).proxy(self.proxy).timeout(Duration::MAX);
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
             connector = connector.tls(tls);
@@ -518,10 +529,11 @@ impl ChannelBuilder {
             self.resolver.unwrap_or_else(|| Arc::new(SystemResolver::new(target.clone(), default_port)));
         let settings = ChannelSettings {
             target,
+            interceptors: self.interceptors,
             authority,
             resolver,
             dialer: self.dialer.unwrap_or(Dialer::System(connector)),
-            http2: Arc::new(self.config),
+            http2: Configs::new(self.config),
             encodings: Arc::new(self.encodings),
             backoff: self.backoff,
             connect_timeout: self.connect_timeout,
@@ -546,6 +558,7 @@ impl ChannelBuilder {
             commands,
             shared: Mutex::new(shared),
             blocks: Mutex::default(),
+            chains: Mutex::default(),
             state: watch::Sender::new(State::Idle),
             is_active: AtomicBool::new(false),
         })))

@@ -21,9 +21,12 @@
 //! # }
 //! ```
 //!
-//! Calls do nothing until they are awaited, and dropping one cancels it.
+//! Calls do nothing until they are awaited, and dropping one cancels it. Programs without a runtime wait for
+//! them by the module `blocking`, a feature.
 
 mod backoff;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod call;
 mod calls;
 mod channel;
@@ -32,11 +35,14 @@ mod connection;
 mod credentials;
 mod dial;
 pub mod dynamic;
+mod intercept;
+mod keepalive;
 mod manager;
 mod options;
 mod picker;
 mod report;
 mod resolve;
+mod start;
 mod target;
 
 pub use backoff::Backoff;
@@ -52,6 +58,7 @@ pub use report::CallReport;
 pub use resolve::{Resolution, Resolver};
 pub use target::{Target, TargetError};
 
+pub use dunlin_http2::Keepalive;
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ClientTls};
 pub use dunlin_transport::{ConnectionInfo, Endpoint, Io, SocketOptions};

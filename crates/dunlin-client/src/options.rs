@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use dunlin_grpc::intercept::{Interceptor, InterceptorRef};
 use dunlin_grpc::{Encoding, InvalidMetadata, Metadata};
 
 use crate::credentials::Credentials;
@@ -24,6 +25,7 @@ pub struct CallOptions {
     pub(crate) credentials: Credentials,
     pub(crate) is_detached: bool,
     pub(crate) compresses: Option<bool>,
+    pub(crate) interceptors: Vec<InterceptorRef>,
 }
 
 impl CallOptions {
@@ -104,6 +106,12 @@ impl CallOptions {
         self
     }
 
+    /// An [`Interceptor`], within those of the channel and those that were added before.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(InterceptorRef::new(interceptor));
+        self
+    }
+
     /// Does not take over the deadline of the call that is being handled.
     pub fn detached(mut self) -> Self {
         self.is_detached = true;
@@ -129,6 +137,9 @@ impl CallOptions {
             let mut credentials = first.credentials.clone();
             credentials.extend(&self.credentials);
             self.credentials = credentials;
+        }
+        if !first.interceptors.is_empty() {
+            self.interceptors.splice(0..0, first.interceptors.iter().cloned());
         }
         self.is_detached |= first.is_detached;
         self.compresses = self.compresses.or(first.compresses);

@@ -4,7 +4,8 @@
 //! named like it. Each package is one file; `mod.rs` holds the tree of modules.
 //!
 //! A service `Shop` becomes the trait `Shop`, which a server implements, `ShopServer`, which is added
-//! to a server, `ShopClient`, and the module `shop` with a constant for each method. A name that a
+//! to a server, `ShopClient`, and the module `shop` with a constant for each method; a package with services
+//! has its descriptors as `FILE_DESCRIPTOR_SET`, for servers that tell their schema. A name that a
 //! message, an enum, a view or a module of the package has (or a service before it) gets a `_` behind.
 //!
 //! ```
@@ -91,13 +92,22 @@ pub fn generate(pool: &Arc<DynamicPool>, paths: &[String], options: &Options) ->
         files.push(GeneratedFile { name, content: package_file(&model, package, views) });
     }
     let mut content = module_tree(tree);
-    if rules.flag("embed_descriptors", "") == Some(true) {
+    if has_all_descriptors(&rules) {
         let name = descriptors_name(&taken);
         content += &format!("\ninclude!({});\n", literal(&name));
-        files.push(GeneratedFile { name, content: descriptors(pool, paths) });
+        let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+        let docs = "The descriptors of these schemas and of all that they import";
+        files.push(GeneratedFile { name, content: descriptors(pool, &paths, DESCRIPTOR_SET, docs) });
     }
     files.push(GeneratedFile { name: "mod.rs".into(), content });
     files
+}
+
+/// The name of constants with descriptors.
+const DESCRIPTOR_SET: &str = "FILE_DESCRIPTOR_SET";
+
+fn has_all_descriptors(rules: &options::Rules) -> bool {
+    rules.flag("embed_descriptors", "") == Some(true)
 }
 
 fn package_file(model: &Model<'_>, package: &str, files: &[FileView<'_>]) -> String {
@@ -107,12 +117,24 @@ fn package_file(model: &Model<'_>, package: &str, files: &[FileView<'_>]) -> Str
     let module = model.package_module(package);
     let mut register = Vec::new();
     let mut constants = Vec::new();
+    let has_services = files.iter().any(|file| file.proto().is_some_and(|proto| !proto.service.is_empty()));
+    let descriptor_set = match has_services {
+        true => model.constant_name(DESCRIPTOR_SET.into(), module, &mut constants),
+        false => String::new(),
+    };
+    let mut is_described = false;
     for file in files {
         let (messages, enums) = model::top_level(file);
         contents(model, messages, enums, &mut register, &mut code);
         let extensions = file.fields().filter(|f| f.is_extension() && f.extension_scope().is_none());
         extension_constants(model, extensions.collect(), module, &mut constants, &mut register, &mut code);
-        service::services(model, file, &mut code);
+        is_described |= service::services(model, file, &descriptor_set, &mut code);
+    }
+    // The module of no package is where those of all files stand, if they are wanted.
+    if is_described && !(package.is_empty() && has_all_descriptors(model.options)) {
+        let docs = "The descriptors of this package and of all that it imports";
+        code.gap();
+        code.line(descriptors(model.pool, &paths, &descriptor_set, docs).trim_end());
     }
     code.gap();
     code.line("/// Adds the messages and extensions of this package to a registry.");
@@ -277,7 +299,7 @@ fn descriptors_name(taken: &[String]) -> String {
 }
 
 /// The descriptors of these files and all that they import, as a constant.
-fn descriptors(pool: &DynamicPool, paths: &[String]) -> String {
+fn descriptors(pool: &DynamicPool, paths: &[&str], name: &str, docs: &str) -> String {
     let pool = pool.descriptors();
     let mut wanted: Vec<_> = paths.iter().filter_map(|path| pool.file_by_path(path)).collect();
     let mut at = 0;
@@ -297,10 +319,10 @@ fn descriptors(pool: &DynamicPool, paths: &[String]) -> String {
     }
     let bytes = byte_literal(&set.encode_to_vec());
     format!(
-        "/// The descriptors of these schemas and of all that they import: an encoded\n\
+        "/// {docs}: an encoded\n\
          /// `google.protobuf.FileDescriptorSet`.\n\
          #[allow(dead_code)]\n\
-         pub const FILE_DESCRIPTOR_SET: &[u8] = {bytes};\n"
+         pub const {name}: &[u8] = {bytes};\n"
     )
 }
 

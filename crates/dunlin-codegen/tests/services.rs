@@ -95,3 +95,28 @@ fn schemas_say_themselves_what_is_generated() {
     assert!(has("trait Shop:") && !has("struct ShopClient"), "{code}");
     assert!(!has("trait Till:") && has("struct TillClient"), "{code}");
 }
+
+#[test]
+fn services_of_servers_bring_the_descriptors_of_their_package() {
+    for (parameter, want) in [
+        ("", true),
+        ("client=false", true),
+        ("service_descriptors=false", false),
+        ("service_descriptors=false,service_descriptors=.shop.v1.Till", true),
+        ("server=false", false), // a client is told, and tells nobody
+        ("client=false,server=false", false),
+        ("no_std", false),
+    ] {
+        let code = plain(Options::default().parse(parameter).unwrap());
+        assert_eq!(code.contains("pub const FILE_DESCRIPTOR_SET: &[u8] = b\""), want, "{parameter}\n{code}");
+        assert_eq!(code.contains("methods.describe(FILE_DESCRIPTOR_SET);"), want, "{parameter}\n{code}");
+    }
+    let code = plain(Options::default().service_descriptors((".shop.v1.Till", false)));
+    assert_eq!(code.matches("methods.describe(").count(), 1, "{code}");
+    // A service without methods has a schema too.
+    let text = r#"syntax = "proto3"; package a; import "google/protobuf/descriptor.proto"; service S {}
+        extend google.protobuf.MessageOptions { string file_descriptor_set = 50000; }"#;
+    let code = package(Sources::new().file("a.proto", text), "a.proto", &Options::default());
+    assert!(code.contains("methods.describe(FILE_DESCRIPTOR_SET);"), "{code}");
+    assert!(code.contains("pub const FILE_DESCRIPTOR_SET_: ::dunlin::protobuf::Extension<"), "{code}");
+}

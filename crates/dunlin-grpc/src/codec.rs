@@ -10,6 +10,7 @@ use dunlin_protobuf::table::TableRef;
 use dunlin_protobuf::{DecodeOptions, Encoded, Limits, Message, Reflect};
 
 use crate::Status;
+use crate::intercept::MessageRef;
 
 /// Turns values into the bytes of messages and back.
 pub trait Codec<M>: Send + Sync + 'static {
@@ -25,6 +26,12 @@ pub trait Codec<M>: Send + Sync + 'static {
     /// # Errors
     /// INTERNAL when the bytes are not such a message.
     fn decode(&self, payload: Payload<'_>, limits: Limits) -> Result<M, Status>;
+
+    /// The value's fields, for those who look at messages; `None` if it is none that can be read.
+    fn as_reflect<'m>(&self, message: &'m M) -> Option<&'m dyn Reflect> {
+        let _ = message;
+        None
+    }
 }
 
 /// The bytes of a message.
@@ -97,6 +104,10 @@ impl<M: Message> Codec<M> for Proto<M> {
         };
         decoded.map_err(|error| undecodable(M::FULL_NAME, error))
     }
+
+    fn as_reflect<'m>(&self, message: &'m M) -> Option<&'m dyn Reflect> {
+        Message::as_reflect(message)
+    }
 }
 
 /// Generated messages that stay encoded until they are asked: [`Encoded`].
@@ -165,6 +176,10 @@ impl Codec<DynamicMessage> for Dynamic {
             Err(error) => Err(undecodable(self.0.full_name(), error)),
         }
     }
+
+    fn as_reflect<'m>(&self, message: &'m DynamicMessage) -> Option<&'m dyn Reflect> {
+        Some(message)
+    }
 }
 
 /// A codec that someone else chose.
@@ -187,6 +202,13 @@ impl<M: 'static> Clone for CodecRef<M> {
 impl<M: 'static> fmt::Debug for CodecRef<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CodecRef")
+    }
+}
+
+impl<M: 'static> CodecRef<M> {
+    /// The value, for those who look at messages; `None` if it is none that can be read.
+    pub fn message_ref<'m>(&self, message: &'m M) -> Option<MessageRef<'m>> {
+        self.as_reflect(message).map(|reflect| MessageRef::new(reflect, message))
     }
 }
 

@@ -9,7 +9,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::framing::{Frame, Outgoing};
+use crate::framing::{Frame, Outgoing, PREFIX_LEN};
+use crate::intercept::{Counts, Direction, MessageRef};
 use crate::{Encoding, Metadata, Status};
 
 /// A call, as its halves see it: where their state is, and how its connection hears of them.
@@ -22,6 +23,20 @@ pub trait Host: Send + Sync + 'static {
 
     /// Tells the connection. This neither blocks nor calls back.
     fn signal(self: Arc<Self>, signal: Signal);
+
+    /// Whether someone looks at the messages.
+    fn is_observed(&self) -> bool {
+        false
+    }
+
+    /// Shows a message to those who look.
+    ///
+    /// # Errors
+    /// The status that it is refused with.
+    fn observe(&self, direction: Direction, message: MessageRef<'_>) -> Result<(), Status> {
+        let _ = (direction, message);
+        Ok(())
+    }
 }
 
 /// What a half has to tell its connection.
@@ -89,6 +104,21 @@ struct Incoming {
     owed: usize,
     /// A message that is larger than the window waits for all others to be read.
     is_large_coming: bool,
+    tally: Tally,
+}
+
+/// Messages, and their bytes without prefixes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    messages: u64,
+    bytes: u64,
+}
+
+impl Tally {
+    fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes as u64;
+    }
 }
 
 /// How a direction ended.
@@ -112,6 +142,7 @@ struct Queue {
     /// The call is over: why nothing can be sent.
     closed: Option<Status>,
     waker: Option<Waker>,
+    tally: Tally,
 }
 
 /// A poisoned lock is harmless: nothing that can panic leaves the state in between.
@@ -166,6 +197,7 @@ impl Halves {
             if incoming.is_discarded {
                 return Some(frame);
             }
+            incoming.tally.add(frame.payload.len());
             incoming.frames.push_back(frame);
             if incoming.wakes_at_end { None } else { incoming.waker.take() }
         };
@@ -179,6 +211,28 @@ impl Halves {
         let mut incoming = lock(&self.incoming);
         incoming.is_large_coming = !incoming.frames.is_empty();
         incoming.frames.is_empty()
+    }
+
+    /// A message came that is not handed on here, of so many bytes.
+    pub fn count_received(&self, bytes: usize) {
+        lock(&self.incoming).tally.add(bytes);
+    }
+
+    /// A message went that was not queued here, of so many bytes.
+    pub fn count_sent(&self, bytes: usize) {
+        lock(&self.outgoing).tally.add(bytes);
+    }
+
+    /// Messages so far.
+    pub fn counts(&self) -> Counts {
+        let received = lock(&self.incoming).tally;
+        let sent = lock(&self.outgoing).tally;
+        Counts {
+            sent: sent.messages,
+            sent_bytes: sent.bytes,
+            received: received.messages,
+            received_bytes: received.bytes,
+        }
     }
 
     /// The incoming direction is over. Of several ends the first counts.
@@ -301,6 +355,7 @@ impl Halves {
             return Err(status);
         }
         queue.len += out.len();
+        queue.tally.add(out.len().saturating_sub(PREFIX_LEN));
         if queue.small.is_empty() {
             std::mem::swap(&mut queue.small, &mut out.small);
         } else {

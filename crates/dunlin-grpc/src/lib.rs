@@ -25,6 +25,7 @@ pub mod framing;
 pub mod halves;
 pub mod head;
 pub mod inlet;
+pub mod intercept;
 mod metadata;
 mod method;
 pub mod percent;

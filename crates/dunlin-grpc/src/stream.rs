@@ -13,6 +13,7 @@ use futures_sink::Sink;
 use crate::codec::{CodecRef, Payload};
 use crate::framing::{Frame, Outgoing};
 use crate::halves::{Host, Incomings, Reading, Signal, Writing};
+use crate::intercept::Direction;
 use crate::{Encoding, Metadata, Status};
 
 /// What is known of a message besides its content.
@@ -126,7 +127,7 @@ impl<M: 'static> Receiver<M> {
         match found {
             Incomings::Message(frame, reading) => {
                 self.info = MessageInfo::of(&frame);
-                match decode(&frame, &self.codec, reading) {
+                match decode(&frame, &self.codec, reading).and_then(|message| self.shown(message)) {
                     Ok(message) => Poll::Ready(Ok(Some(message))),
                     Err(status) => {
                         Arc::clone(&self.host).signal(Signal::Failed(status.clone()));
@@ -141,6 +142,17 @@ impl<M: 'static> Receiver<M> {
                 Poll::Ready(result.map(|()| None))
             }
         }
+    }
+
+    /// The message, if those who look at messages let it pass.
+    #[inline]
+    fn shown(&self, message: M) -> Result<M, Status> {
+        if self.host.is_observed()
+            && let Some(message) = self.codec.message_ref(&message)
+        {
+            self.host.observe(Direction::Received, message)?;
+        }
+        Ok(message)
     }
 
     /// What is known of the message that [`next`](Self::next) gave last.
@@ -282,6 +294,11 @@ impl<M: 'static> Sender<M> {
         let writing = *self.writing.get_or_insert_with(|| self.host.writing());
         let encoding = if options.is_plain { Encoding::Identity } else { writing.encoding };
         let (codec, limit) = (&self.codec, writing.limit);
+        if self.host.is_observed()
+            && let Some(message) = codec.message_ref(&message)
+        {
+            self.host.observe(Direction::Sent, message)?;
+        }
         // What a panic of the codec has left behind.
         self.scratch.clear();
         // Not under the lock that the connection waits for.

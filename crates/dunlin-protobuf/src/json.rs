@@ -85,6 +85,7 @@ pub struct EncodeOptions<'r> {
     enums_as_numbers: bool,
     emit_unset: bool,
     pretty: bool,
+    redact: bool,
     registry: Option<&'r Registry>,
 }
 
@@ -115,6 +116,13 @@ impl<'r> EncodeOptions<'r> {
     /// One member to a line, two spaces for each level, entries of maps in the order of keys.
     pub fn pretty(mut self) -> Self {
         self.pretty = true;
+        self
+    }
+
+    /// Fields that the schema marks with `debug_redact` are written as `"[REDACTED]"`, and the contents of
+    /// an `Any` whose type is not known are left out: for logs, not for reading back.
+    pub fn redact(mut self) -> Self {
+        self.redact = true;
         self
     }
 

@@ -148,6 +148,8 @@ pub struct FieldTable {
     pub(crate) extension: bool,
     /// The JSON name stands in JSON text as it is.
     pub(crate) plain_json_name: bool,
+    /// The schema says `debug_redact`.
+    pub(crate) redacted: bool,
     pub(crate) child: Child,
     pub(crate) name: Cow<'static, str>,
     pub(crate) json_name: Cow<'static, str>,
@@ -165,6 +167,7 @@ impl FieldTable {
             group_like: false,
             extension: false,
             plain_json_name: is_plain(json_name),
+            redacted: false,
             child: Child::None,
             name: Cow::Borrowed(name),
             json_name: Cow::Borrowed(json_name),
@@ -208,6 +211,12 @@ impl FieldTable {
         self
     }
 
+    /// A field that logs must not show: `debug_redact`.
+    pub const fn redacted(mut self) -> Self {
+        self.redacted = true;
+        self
+    }
+
     /// A default other than zero or empty.
     pub const fn default(mut self, value: DefaultValue) -> Self {
         // The old value has nothing to drop, which the compiler cannot know.
@@ -248,6 +257,11 @@ impl FieldTable {
     /// True if the field is an extension.
     pub const fn is_extension(&self) -> bool {
         self.extension
+    }
+
+    /// True if logs must not show the field: `debug_redact`.
+    pub const fn is_redacted(&self) -> bool {
+        self.redacted
     }
 
     /// True if text format names the field by its message type.

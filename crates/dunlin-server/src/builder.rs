@@ -1,25 +1,34 @@
 //! The settings of a server.
 
+mod connections;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dunlin_grpc::intercept::{Chain, Interceptor, InterceptorRef, Side};
 use dunlin_grpc::{CallKind, Encoding, Encodings, Method, head};
 use dunlin_http2::{Config, Field, HeaderBlock};
 #[cfg(feature = "tls")]
 use dunlin_transport::ServerTls;
 use dunlin_transport::accept::ConnectionLimit;
-use dunlin_transport::{BindError, EndpointError, Ledger, ListenerOptions};
+use dunlin_transport::{BindError, ConnectionObserver, EndpointError, Ledger, ListenerOptions};
 
+use crate::intercept::{Intercepted, Unknown};
+use crate::lifecycle::{End, ShutdownPhase};
 use crate::methods::{Methods, Service};
 use crate::placement::{Cost, Placement};
 use crate::router::{Route, Router};
+use crate::running::Handler;
 use crate::serve::{BoundServer, Server};
+pub(crate) use connections::Connections;
 
 /// What all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) router: Router,
+    /// For calls of methods that are not known before.
+    pub(crate) interceptors: Vec<InterceptorRef>,
     pub(crate) encodings: Encodings,
     pub(crate) send_compressed: Encoding,
     pub(crate) max_receive: usize,
@@ -30,8 +39,11 @@ pub(crate) struct Settings {
     pub(crate) blocks: Blocks,
     pub(crate) config: Arc<Config>,
     pub(crate) listener: ListenerOptions,
-    pub(crate) connections: ConnectionLimit,
+    pub(crate) places: ConnectionLimit,
+    pub(crate) connections: Connections,
     pub(crate) ledger: Ledger,
+    pub(crate) end: End,
+    pub(crate) observer: Option<Arc<dyn ConnectionObserver>>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ServerTls>,
 }
@@ -131,6 +143,7 @@ pub enum ServeError {
 pub struct Builder {
     methods: Methods,
     placements: Vec<(String, Placement)>,
+    interceptors: Vec<InterceptorRef>,
     max_receive: usize,
     max_send: usize,
     max_timeout: Option<Duration>,
@@ -143,8 +156,12 @@ pub struct Builder {
     encodings: Encodings,
     send_compressed: Encoding,
     listener: ListenerOptions,
-    connections: ConnectionLimit,
+    places: ConnectionLimit,
+    connections: Connections,
     max_memory: usize,
+    shutdown_delay: Duration,
+    shutdown_grace: Duration,
+    observer: Option<Arc<dyn ConnectionObserver>>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
 }
@@ -160,6 +177,7 @@ impl Default for Builder {
         Self {
             methods: Methods::default(),
             placements: Vec::new(),
+            interceptors: Vec::new(),
             max_receive: 4 << 20,
             max_send: usize::MAX,
             max_timeout: None,
@@ -172,8 +190,12 @@ impl Default for Builder {
             encodings: Encodings::default(),
             send_compressed: Encoding::Identity,
             listener: ListenerOptions::default(),
-            connections: ConnectionLimit::new(10_000),
+            places: ConnectionLimit::new(10_000),
+            connections: Connections::default(),
             max_memory: 1 << 30,
+            shutdown_delay: Duration::ZERO,
+            shutdown_grace: Duration::from_secs(30),
+            observer: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -183,6 +205,7 @@ impl Default for Builder {
 impl Builder {
     /// Adds a service.
     pub fn add_service(mut self, service: impl Service) -> Self {
+        self.methods.hooks.add_service(service.name());
         service.register(&mut self.methods);
         self
     }
@@ -197,6 +220,14 @@ impl Builder {
     /// default.
     pub fn placement(mut self, path: impl Into<String>, placement: Placement) -> Self {
         self.placements.push((path.into(), placement));
+        self
+    }
+
+    /// An [`Interceptor`] for all methods, within those that were added before; for some methods by
+    /// [`only`](Interceptor::only) and [`except`](Interceptor::except). None, which costs nothing. Calls of
+    /// methods that the server does not have are seen too.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(InterceptorRef::new(interceptor));
         self
     }
 
@@ -273,7 +304,7 @@ impl Builder {
 
     /// Connections at a time, over all addresses. 10,000; further ones wait to be accepted.
     pub fn max_connections(mut self, connections: usize) -> Self {
-        self.connections = ConnectionLimit::new(connections);
+        self.places = ConnectionLimit::new(connections);
         self
     }
 
@@ -285,9 +316,42 @@ impl Builder {
         self
     }
 
+    /// Who is told of connections: that they begin, why they end, and which never came that far. Nobody.
+    pub fn connection_observer(mut self, observer: impl ConnectionObserver) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Options of the listening sockets and of what they accept.
     pub fn listener_options(mut self, options: ListenerOptions) -> Self {
         self.listener = options;
+        self
+    }
+
+    /// How long connections and calls are still taken once the end was asked for. None.
+    ///
+    /// What sends traffic here, such as a balancer that asks for the health of servers, gets this time to
+    /// notice and to send it elsewhere: nothing is refused meanwhile. Services are told before it begins
+    /// ([`on_shutdown`](Self::on_shutdown)).
+    pub fn shutdown_delay(mut self, delay: Duration) -> Self {
+        self.shutdown_delay = delay;
+        self
+    }
+
+    /// How long calls may go on when a signal has asked for the end ([`serve`](Self::serve),
+    /// [`BoundServer::serve_until`]), after the delay. 30 s. The rest is cut off.
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
+        self
+    }
+
+    /// Calls `hook` at each step of the end. It should do little: the end waits for it.
+    ///
+    /// The steps are: [`ShutdownPhase::Leaving`], the [delay](Self::shutdown_delay),
+    /// [`ShutdownPhase::Draining`], GOAWAY and the wait for calls that are at work, the hard end. Every
+    /// [`BoundServer`] goes through them itself.
+    pub fn on_shutdown(mut self, hook: impl Fn(ShutdownPhase) + Send + Sync + 'static) -> Self {
+        self.methods.on_shutdown(hook);
         self
     }
 
@@ -302,8 +366,9 @@ impl Builder {
     ///
     /// # Errors
     /// Names the settings that contradict each other, or are of no use.
-    pub fn build(self) -> Result<Server, BuildError> {
+    pub fn build(mut self) -> Result<Server, BuildError> {
         self.check()?;
+        let hooks = std::mem::take(&mut self.methods.hooks);
         let streams = self.max_concurrent_streams.max(1) as usize;
         let blocks = self.blocks()?;
         let config = Config::default()
@@ -312,6 +377,9 @@ impl Builder {
             .initial_window_size(self.stream_window)
             .connection_window_size(self.connection_window)
             .max_window_size(self.max_window);
+        let router = router(self.methods, self.placements, &self.interceptors)?;
+        let hooks = hooks.built(router.routes.values().map(|route| route.method.service()));
+        let config = self.connections.engine(config);
         let settings = Settings {
             // All streams together never owe the connection more than half of its window.
             credit_step: (self.connection_window as usize / (2 * streams)).clamp(1, 16 << 10),
@@ -323,10 +391,14 @@ impl Builder {
             max_assembling: self.max_assembling,
             blocks,
             config: Arc::new(config),
-            router: router(self.methods, self.placements)?,
+            router,
+            interceptors: self.interceptors,
             listener: self.listener,
+            places: self.places,
             connections: self.connections,
             ledger: Ledger::new(self.max_memory),
+            end: End { hooks, delay: self.shutdown_delay, grace: self.shutdown_grace },
+            observer: self.observer,
             #[cfg(feature = "tls")]
             tls: self.tls,
         };
@@ -350,6 +422,7 @@ impl Builder {
                 return value(setting, &bytes, "from 65,535 to 2,147,483,647");
             }
         }
+        self.connections.check()?;
         if self.max_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return value("max_timeout", &"0", "more than 0");
         }
@@ -404,10 +477,11 @@ impl Builder {
     }
 }
 
-fn router(methods: Methods, placements: Vec<(String, Placement)>) -> Result<Router, BuildError> {
-    let route = |method: Method, handler, placement| {
-        Arc::new(Route { method, handler, placement, cost: Cost::default() })
-    };
+fn router(
+    methods: Methods,
+    placements: Vec<(String, Placement)>,
+    interceptors: &[InterceptorRef],
+) -> Result<Router, BuildError> {
     let mut router = Router::default();
     for (path, _) in &placements {
         if !methods.entries.iter().any(|(method, _)| method.path() == path) {
@@ -418,13 +492,26 @@ fn router(methods: Methods, placements: Vec<(String, Placement)>) -> Result<Rout
         let path: Box<str> = method.path().into();
         let placement =
             placements.iter().rev().find(|(of, _)| **of == *path).map(|(_, placement)| *placement);
-        let route = route(method, handler, placement.unwrap_or_default());
-        if router.routes.insert(path.clone(), route).is_some() {
+        Chain::register(interceptors, &method);
+        let chain = Chain::resolve(interceptors, Side::Server, &method).map(Arc::new);
+        let route = Route {
+            handler: if chain.is_some() { Arc::new(Intercepted(handler)) } else { handler },
+            method,
+            placement: placement.unwrap_or_default(),
+            cost: Cost::default(),
+            chain,
+        };
+        if router.routes.insert(path.clone(), Arc::new(route)).is_some() {
             return Err(BuildError::Twice { path: path.into() });
         }
     }
-    // The path comes with each call.
-    let any = || Method::new("", "", "", CallKind::BidiStreaming);
-    router.fallback = methods.fallback.map(|handler| route(any(), handler, Placement::Spawn));
+    // The path comes with each call, and so does who looks at it.
+    let any = |handler: Arc<dyn Handler>, placement| {
+        let handler = if interceptors.is_empty() { handler } else { Arc::new(Intercepted(handler)) };
+        let method = Method::new("", "", "", CallKind::BidiStreaming);
+        Arc::new(Route { method, handler, placement, cost: Cost::default(), chain: None })
+    };
+    router.fallback = methods.fallback.map(|handler| any(handler, Placement::Spawn));
+    router.unknown = (!interceptors.is_empty()).then(|| any(Arc::new(Unknown), Placement::Auto));
     Ok(router)
 }

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dunlin_grpc::ambient::{Ambient, Scoped};
 use dunlin_grpc::halves::{End, Halves, Host, Reading, Signal, Writing};
 use dunlin_grpc::head::accepted;
+use dunlin_grpc::intercept::{Chain, Direction, MessageRef};
 use dunlin_grpc::{Encoding, Metadata, Method, Status};
 use dunlin_http2::{HeaderList, StreamKey};
 use dunlin_transport::{ConnectionInfo, Handle};
@@ -33,9 +35,15 @@ pub(crate) struct ServerCall {
     /// The method, if the route serves more than one.
     pub(crate) own_method: Option<Method>,
     pub(crate) peer: Arc<Peer>,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) began: Instant,
+    /// Nanoseconds after the begin; `NEVER` without one.
+    deadline: AtomicU64,
     pub(crate) reading: Reading,
     pub(crate) settings: Arc<Settings>,
+    /// Who looks at the call, or stands around it.
+    pub(crate) chain: Option<Arc<Chain>>,
+    /// They know that it is over.
+    has_told_end: AtomicBool,
     metadata: OnceLock<Metadata>,
     state: Mutex<State>,
 }
@@ -66,6 +74,13 @@ impl fmt::Debug for ServerCall {
     }
 }
 
+/// No deadline. Half a thousand years do as well.
+const NEVER: u64 = u64::MAX;
+
+fn nanos(timeout: Duration) -> u64 {
+    u64::try_from(timeout.as_nanos()).unwrap_or(NEVER)
+}
+
 impl ServerCall {
     #[expect(clippy::too_many_arguments, reason = "each is a field, given once")]
     pub(crate) fn new(
@@ -75,9 +90,11 @@ impl ServerCall {
         route: Arc<Route>,
         own_method: Option<Method>,
         peer: Arc<Peer>,
-        deadline: Option<Instant>,
+        began: Instant,
+        timeout: Option<Duration>,
         reading: Reading,
         settings: Arc<Settings>,
+        chain: Option<Arc<Chain>>,
     ) -> Self {
         Self {
             halves: Halves::default(),
@@ -87,9 +104,12 @@ impl ServerCall {
             route,
             own_method,
             peer,
-            deadline,
+            began,
+            deadline: AtomicU64::new(timeout.map_or(NEVER, nanos)),
             reading,
             settings,
+            chain,
+            has_told_end: AtomicBool::new(false),
             metadata: OnceLock::new(),
             state: Mutex::default(),
         }
@@ -114,7 +134,48 @@ impl ServerCall {
     }
 
     pub(crate) fn ambient(&self) -> Ambient {
-        Ambient { deadline: self.deadline }
+        Ambient { deadline: self.deadline() }
+    }
+
+    /// When it has to be over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.deadline.load(Ordering::Relaxed) {
+            NEVER => None,
+            nanos => self.began.checked_add(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// It has to be over then, if not sooner.
+    pub(crate) fn limit_deadline(&self, deadline: Instant) {
+        let limit = nanos(deadline.saturating_duration_since(self.began));
+        if self.deadline.fetch_min(limit, Ordering::Relaxed) > limit {
+            // A connection that is closed has ended the call.
+            let _ = self.link.submit(Operation::Deadline(deadline));
+        }
+    }
+
+    /// Tells those who look at the call that it begins.
+    pub(crate) fn tell_start(&self) {
+        if let Some(chain) = &self.chain {
+            chain.started(self);
+        }
+    }
+
+    /// Tells them that it is over. The first end counts.
+    pub(crate) fn tell_end(&self, result: Result<(), &Status>) {
+        if let Some(chain) = &self.chain
+            && !self.has_told_end.swap(true, Ordering::Relaxed)
+        {
+            chain.ended(self, result);
+        }
+    }
+
+    pub(crate) fn insert_extension(&self, of: TypeId, value: Arc<dyn Any + Send + Sync>) {
+        self.state().extensions.insert(of, value);
+    }
+
+    pub(crate) fn extension(&self, of: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.state().extensions.get(&of).cloned()
     }
 
     /// Changes the metadata of the response, if it is not on its way.
@@ -164,6 +225,7 @@ impl ServerCall {
         };
         wakers.into_iter().for_each(|(_, waker)| waker.wake());
         self.finish(status.clone());
+        self.tell_end(Err(status));
     }
 
     /// The call is over: what is still held of it fails with this status.
@@ -183,6 +245,14 @@ impl ServerCall {
     }
 }
 
+impl Drop for ServerCall {
+    fn drop(&mut self) {
+        if self.chain.is_some() && !*self.has_told_end.get_mut() {
+            self.tell_end(Err(&Status::cancelled("the call was lost")));
+        }
+    }
+}
+
 impl Host for ServerCall {
     fn halves(&self) -> &Halves {
         &self.halves
@@ -199,6 +269,14 @@ impl Host for ServerCall {
         let link = self.link.clone();
         // A connection that is closed has told both halves.
         let _ = link.submit(Operation::Signal(self, signal));
+    }
+
+    fn is_observed(&self) -> bool {
+        self.chain.as_ref().is_some_and(|chain| chain.sees_messages())
+    }
+
+    fn observe(&self, direction: Direction, message: MessageRef<'_>) -> Result<(), Status> {
+        self.chain.as_ref().map_or(Ok(()), |chain| chain.message(self, direction, message))
     }
 }
 
@@ -240,7 +318,7 @@ impl CallHandle {
 
     /// When the call has to be over; `None` if the client gives it all the time.
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.deadline
+        self.0.deadline()
     }
 
     /// Whether the client has gone, or the time is up.
@@ -261,13 +339,12 @@ impl CallHandle {
 
     /// Keeps a value for all who have this handle, one of each type.
     pub fn insert_extension<T: Any + Send + Sync>(&self, value: T) {
-        self.0.state().extensions.insert(TypeId::of::<T>(), Arc::new(value));
+        self.0.insert_extension(TypeId::of::<T>(), Arc::new(value));
     }
 
     /// A value that was kept.
     pub fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let found = self.0.state().extensions.get(&TypeId::of::<T>()).cloned()?;
-        found.downcast().ok()
+        self.0.extension(TypeId::of::<T>())?.downcast().ok()
     }
 }
 

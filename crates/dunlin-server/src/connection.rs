@@ -13,6 +13,7 @@ use dunlin_grpc::framing::{self, Deframer, Frame, Outgoing, Piece};
 use dunlin_grpc::halves::{Reading, Signal};
 use dunlin_grpc::head::{self, EndFields, Refusal, RequestHead};
 use dunlin_grpc::inlet::Inlet;
+use dunlin_grpc::intercept::{Chain, Side};
 use dunlin_grpc::{Metadata, Status};
 use dunlin_http2::{
     Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, ResetReason, SendError, StreamKey,
@@ -22,6 +23,7 @@ use tokio::task::AbortHandle;
 
 use crate::builder::Settings;
 use crate::call::{Peer, ServerCall};
+use crate::lifetime::Lifetime;
 use crate::methods::unknown_method;
 use crate::placement::{Placement, TURN_BUDGET};
 use crate::router::Route;
@@ -37,6 +39,8 @@ pub(crate) enum Operation {
     Done(Arc<ServerCall>, Answer, Outgoing),
     /// A method that ran in a task of its own was dropped.
     Gone(StreamKey),
+    /// A call gets no more time than until then.
+    Deadline(Instant),
     /// No more calls; those that are there may end.
     ShutDown,
     /// The end, now. Calls that it cuts off are counted.
@@ -50,6 +54,7 @@ impl std::fmt::Debug for Operation {
             Self::Headers(_) => "Headers",
             Self::Done(..) => "Done",
             Self::Gone(_) => "Gone",
+            Self::Deadline(_) => "Deadline",
             Self::ShutDown => "ShutDown",
             Self::Close(_) => "Close",
         })
@@ -68,6 +73,7 @@ pub(crate) struct ServerConnection {
     runnable: VecDeque<StreamKey>,
     /// No deadline is before this.
     next_deadline: Option<Instant>,
+    lifetime: Lifetime,
     /// Bytes held of requests that are not whole.
     assembling: usize,
     /// The headers of the last request, and what was found out of them: most calls have the same.
@@ -131,7 +137,12 @@ impl Call {
 }
 
 impl ServerConnection {
-    pub(crate) fn new(settings: Arc<Settings>, peer: Arc<Peer>, link: Handle<Operation>) -> Self {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        peer: Arc<Peer>,
+        link: Handle<Operation>,
+        lifetime: Lifetime,
+    ) -> Self {
         Self {
             settings,
             peer,
@@ -140,6 +151,7 @@ impl ServerConnection {
             count: 0,
             runnable: VecDeque::new(),
             next_deadline: None,
+            lifetime,
             assembling: 0,
             last: None,
             out: Outgoing::default(),
@@ -168,6 +180,7 @@ impl ServerConnection {
         has_ended: bool,
         now: Instant,
     ) {
+        self.lifetime.begin();
         let (route, head) = match self.resolve(&headers) {
             Ok(found) => found,
             Err(refusal) => return self.refuse(connection, key, &refusal),
@@ -184,9 +197,8 @@ impl ServerConnection {
             },
         };
         let timeout = [head.timeout, self.settings.max_timeout].into_iter().flatten().min();
-        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-        if let Some(deadline) = deadline {
-            self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+        if let Some(deadline) = timeout.and_then(|timeout| now.checked_add(timeout)) {
+            self.expire_at(deadline);
         }
         let reading = Reading {
             encoding: head.encoding,
@@ -195,9 +207,14 @@ impl ServerConnection {
         };
         let kind = route.method.kind();
         let (link, peer, settings) = (self.link.clone(), Arc::clone(&self.peer), Arc::clone(&self.settings));
+        let chain = match &own_method {
+            None => route.chain.clone(),
+            Some(method) => Chain::resolve(&settings.interceptors, Side::Server, method).map(Arc::new),
+        };
         let shared = Arc::new(ServerCall::new(
-            key, link, headers, route, own_method, peer, deadline, reading, settings,
+            key, link, headers, route, own_method, peer, now, timeout, reading, settings, chain,
         ));
+        shared.tell_start();
         // A client that resets must not get more work done than its streams allow.
         connection.hold(key);
         let slot = key.slot as usize;
@@ -235,6 +252,11 @@ impl ServerConnection {
         if has_ended {
             self.end_request(connection, key);
         }
+    }
+
+    /// The calls are to be looked at then, if not sooner.
+    fn expire_at(&mut self, deadline: Instant) {
+        self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
     }
 
     fn resolve(&mut self, headers: &Arc<HeaderList>) -> Result<(Arc<Route>, RequestHead), Refusal> {
@@ -449,6 +471,7 @@ impl ServerConnection {
     fn answer(&mut self, connection: &mut Connection, key: StreamKey, answer: Answer, mut out: Outgoing) {
         let Some(mut call) = self.take(key) else { return };
         call.shared.set_over();
+        call.shared.tell_end(answer.result.as_ref().copied());
         if let Err(error) = self.send_answer(connection, &mut call, &answer, &mut out) {
             give_up(connection, &call, &error);
         }
@@ -585,12 +608,12 @@ impl ServerConnection {
         self.next_deadline = None;
         for slot in 0..self.calls.len() {
             let Some(call) = &self.calls[slot] else { continue };
-            let Some(deadline) = call.shared.deadline else { continue };
+            let Some(deadline) = call.shared.deadline() else { continue };
+            let key = call.key;
             if deadline > now {
-                self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
+                self.expire_at(deadline);
                 continue;
             }
-            let key = call.key;
             let status = Status::deadline_exceeded("the deadline passed before the method ended");
             call.shared.cancel(&status);
             if connection.queued(key) > 0 {
@@ -686,6 +709,7 @@ impl ConnectionHandler for ServerConnection {
                 }
             }
             Operation::Gone(key) => connection.dismiss(key),
+            Operation::Deadline(deadline) => self.expire_at(deadline),
             Operation::ShutDown => connection.shut_down(now),
             Operation::Close(cut_off) => {
                 cut_off.fetch_add(self.count, Ordering::Relaxed);
@@ -694,12 +718,14 @@ impl ConnectionHandler for ServerConnection {
         }
     }
 
-    fn poll(&mut self, connection: &mut Connection, _: &mut Context<'_>, _: Instant) {
+    fn poll(&mut self, connection: &mut Connection, _: &mut Context<'_>, now: Instant) {
         self.run(connection);
+        self.lifetime.look(connection, self.count, now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.next_deadline
+        let of_lifetime = self.lifetime.poll_timeout(self.count);
+        self.next_deadline.into_iter().chain(of_lifetime).min()
     }
 
     fn memory(&self) -> usize {
@@ -707,7 +733,10 @@ impl ConnectionHandler for ServerConnection {
     }
 
     fn timeout(&mut self, connection: &mut Connection, now: Instant) {
-        self.expire(connection, now);
+        if self.next_deadline.is_some_and(|deadline| deadline <= now) {
+            self.expire(connection, now);
+        }
+        self.lifetime.timeout(connection, self.count, now);
     }
 
     fn closed(&mut self, _: &Connection, reason: &CloseReason) {

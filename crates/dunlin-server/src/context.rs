@@ -62,7 +62,7 @@ impl ServerContext {
 
     /// When the call has to be over; `None` if the client gives it all the time.
     pub fn deadline(&self) -> Option<Instant> {
-        self.call.deadline
+        self.call.deadline()
     }
 
     /// The time that is left until the deadline.
@@ -80,6 +80,11 @@ impl ServerContext {
     /// The call, to be kept.
     pub fn call(&self) -> CallHandle {
         CallHandle(Arc::clone(&self.call))
+    }
+
+    /// A value that an interceptor has kept for the method, such as who calls.
+    pub fn extension<T: std::any::Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.call().extension()
     }
 
     /// Waits until the client has gone or the time is up. Needed only where something else than the

@@ -9,6 +9,7 @@ use dunlin_grpc::{CallKind, Receiver, Sender, Status};
 use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
 
 use crate::context::ServerContext;
+use crate::lifecycle::ServedSchema;
 use crate::methods::Methods;
 
 /// Methods that are served by their descriptors.
@@ -148,8 +149,9 @@ impl DynamicService {
         Ok(())
     }
 
-    /// Adds all of them to the methods of a server.
+    /// Adds all of them to the methods of a server, and the pool to the schemas that it tells.
     pub fn register(self, methods: &mut Methods) {
+        methods.add_schema(ServedSchema::Pool(Arc::clone(self.schema.pool())));
         methods.entries.extend(self.methods.entries);
     }
 }

@@ -33,11 +33,15 @@ mod call;
 mod connection;
 mod context;
 pub mod dynamic;
+mod intercept;
+mod lifecycle;
+mod lifetime;
 mod methods;
 mod placement;
 mod router;
 mod running;
 mod serve;
+mod together;
 #[cfg(feature = "tower")]
 mod tower;
 
@@ -45,14 +49,19 @@ pub use blocking::BlockingPool;
 pub use builder::{BuildError, Builder, ServeError};
 pub use call::{CallHandle, Cancelled, Peer};
 pub use context::{ServerContext, SpawnHandle};
+pub use lifecycle::{Served, ServedSchema, ShutdownPhase};
 pub use methods::{Methods, Service};
 pub use placement::Placement;
 pub use router::unimplemented;
 pub use serve::{BoundServer, Drained, InProcess, Server, ShutdownHandle, shutdown_signal};
+pub use together::serve_all;
 
 #[cfg(feature = "tower")]
 pub use tower::{HttpService, ResponseBody};
 
+pub use dunlin_http2::Keepalive;
+pub use dunlin_transport::accept::AtLimit;
+pub use dunlin_transport::proxy_protocol::{self, ProxyProtocol};
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ServerTls, TlsInfo};
 pub use dunlin_transport::{Address, ConnectionInfo, Endpoint};

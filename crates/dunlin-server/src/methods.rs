@@ -11,6 +11,7 @@ use dunlin_protobuf::Message;
 
 use crate::call::ServerCall;
 use crate::context::ServerContext;
+use crate::lifecycle::Hooks;
 use crate::running::{Entry, Handler, Request};
 
 /// A service that can be added to a server; generated code implements it.
@@ -31,6 +32,7 @@ pub trait Service {
 pub struct Methods {
     pub(crate) entries: Vec<(Method, Arc<dyn Handler>)>,
     pub(crate) fallback: Option<Arc<dyn Handler>>,
+    pub(crate) hooks: Hooks,
 }
 
 impl fmt::Debug for Methods {

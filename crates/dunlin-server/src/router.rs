@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use dunlin_grpc::intercept::Chain;
 use dunlin_grpc::{Method, Status, split_path};
 
 use crate::placement::{Cost, Placement};
@@ -14,6 +15,8 @@ pub(crate) struct Route {
     pub(crate) method: Method,
     pub(crate) handler: Arc<dyn Handler>,
     pub(crate) placement: Placement,
+    /// Of the method; calls of a route for any method have their own.
+    pub(crate) chain: Option<Arc<Chain>>,
     pub(crate) cost: Cost,
 }
 
@@ -28,23 +31,28 @@ impl fmt::Debug for Route {
 pub(crate) struct Router {
     pub(crate) routes: HashMap<Box<str>, Arc<Route>>,
     pub(crate) fallback: Option<Arc<Route>>,
+    /// What answers all else, where interceptors look.
+    pub(crate) unknown: Option<Arc<Route>>,
 }
 
 impl Router {
     /// What serves a path, or the status if nothing does.
     pub(crate) fn find(&self, path: &str) -> Result<Arc<Route>, Status> {
-        if let Some(route) = self.routes.get(path).or(self.fallback.as_ref()) {
-            return Ok(Arc::clone(route));
-        }
+        let found = self.routes.get(path).or(self.fallback.as_ref()).or(self.unknown.as_ref());
+        found.map(Arc::clone).ok_or_else(|| self.missing(path))
+    }
+
+    /// Why no method has the path.
+    pub(crate) fn missing(&self, path: &str) -> Status {
         let Some((service, name)) = split_path(path) else {
-            return Err(Status::unimplemented(format!("the path `{}` is not /SERVICE/METHOD", shown(path))));
+            return Status::unimplemented(format!("the path `{}` is not /SERVICE/METHOD", shown(path)));
         };
         let is_of_service = |route: &&Arc<Route>| route.method.service() == service;
         let message = match self.routes.values().any(|route| is_of_service(&route)) {
             true => format!("service {} has no method {}", shown(service), shown(name)),
             false => format!("service {} is not served here", shown(service)),
         };
-        Err(Status::unimplemented(message))
+        Status::unimplemented(message)
     }
 }
 

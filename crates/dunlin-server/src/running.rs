@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use dunlin_grpc::codec::{CodecRef, Payload};
 use dunlin_grpc::framing::Outgoing;
+use dunlin_grpc::halves::Host;
+use dunlin_grpc::intercept::{Direction, Panicked};
 use dunlin_grpc::stream::decompress;
 use dunlin_grpc::{Encoding, MessageInfo, Metadata, Status, ambient};
 use dunlin_protobuf::Limits;
@@ -42,6 +44,11 @@ impl Request<'_> {
                 codec.decode(Payload::Shared(&plain), limits)?
             }
         };
+        if call.is_observed()
+            && let Some(message) = codec.message_ref(&value)
+        {
+            call.observe(Direction::Received, message)?;
+        }
         Ok((value, info))
     }
 }
@@ -138,6 +145,11 @@ where
         let result = result.and_then(|response| match &self.pool.response {
             None => Ok(()),
             Some(codec) => {
+                if context.call.is_observed()
+                    && let Some(message) = codec.message_ref(&response)
+                {
+                    context.call.observe(Direction::Sent, message)?;
+                }
                 let encoding = match context.is_plain {
                     true => Encoding::Identity,
                     false => context.call.encoding(),
@@ -192,14 +204,9 @@ pub(crate) fn poll_caught(
     }
 }
 
-/// What the caller of a method that panicked is told: a number that the log has too.
+/// How a call ends whose method panicked.
 pub(crate) fn incident(call: &ServerCall, panic: &(dyn std::any::Any + Send)) -> Answer {
-    use std::hash::{BuildHasher, RandomState};
-    let incident = format!("{:016x}", RandomState::new().hash_one(call.key.id.get()));
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
-    tracing::error!(method = call.method().path(), incident, panic = text, "a method panicked");
-    Answer::of(Status::internal(format!("internal error, incident {incident}")))
+    Answer::of(Panicked::status(call.method(), panic))
 }
 
 /// A method in a task of its own.

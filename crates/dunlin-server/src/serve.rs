@@ -9,13 +9,18 @@ use std::time::Duration;
 use dunlin_http2::Connection;
 use dunlin_transport::accept::{AcceptHandle, Accepted, AcceptorBuilder};
 use dunlin_transport::pipe::{self, PipeConnector};
-use dunlin_transport::{Acceptor, Address, CloseReason, Driver, Endpoint, Handle, Listener, Operations};
+use dunlin_transport::{
+    Acceptor, Address, CloseReason, ConnectionInfo, ConnectionObserver, Driver, Endpoint, Handle, Listener,
+    Operations,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::builder::{Builder, ServeError, Settings};
 use crate::connection::{Operation, ServerConnection};
+use crate::lifecycle::{End, ShutdownPhase};
+use crate::lifetime::{Lifetime, Limits};
 
 /// A server: its services and settings, without an address yet. Cheap to clone, and may serve several
 /// addresses.
@@ -46,18 +51,25 @@ impl Server {
 
     /// Serves a listener that was made elsewhere.
     pub fn on(&self, listener: Listener) -> BoundServer {
-        let bound = BoundServer { server: self.clone(), acceptors: Vec::new(), shared: Arc::default() };
-        bound.and(listener)
+        let shared = Arc::new(Shared::new(&self.settings));
+        let limits = self.settings.connections.limits;
+        BoundServer { server: self.clone(), acceptors: Vec::new(), limits, shared }.and(listener)
     }
 
     /// Serves this process only, with everything that goes over a wire otherwise. Runs on the runtime that
     /// it is called on, until it is shut down.
     pub fn in_process(&self) -> InProcess {
+        self.in_process_with(self.settings.connections.limits)
+    }
+
+    /// The same, with other limits of the lifetime of connections.
+    pub(crate) fn in_process_with(&self, limits: Limits) -> InProcess {
         let (connector, listener) = pipe::listen(IN_PROCESS_BACKLOG, IN_PROCESS_BUFFER);
-        let builder = Acceptor::builder().connection_limit(self.settings.connections.clone());
+        let builder = Acceptor::builder().connection_limit(self.settings.places.clone());
         let builder = builder.ledger(self.settings.ledger.clone()).max_handshakes(usize::MAX);
-        let acceptor = builder.build(listener);
-        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], shared: Arc::default() };
+        let acceptor = builder.observer(self.settings.observer.clone()).build(listener);
+        let shared = Arc::new(Shared::new(&self.settings));
+        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], limits, shared };
         let shutdown = bound.shutdown_handle();
         tokio::spawn(bound.serve());
         InProcess { connector, shutdown }
@@ -92,6 +104,8 @@ impl InProcess {
 pub struct BoundServer {
     server: Server,
     acceptors: Vec<Acceptor>,
+    /// Of each connection.
+    limits: Limits,
     shared: Arc<Shared>,
 }
 
@@ -100,6 +114,7 @@ pub struct BoundServer {
 struct Shared {
     connections: Mutex<Connections>,
     phase: watch::Sender<Phase>,
+    end: End,
 }
 
 #[derive(Debug, Default)]
@@ -111,16 +126,21 @@ struct Connections {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Serving,
+    /// Asked to end; still serving until this time, and draining for that long then.
+    Leaving(Option<Instant>, Duration),
+    /// Until this time, if that can be told.
     Draining(Option<Instant>),
 }
 
-impl Default for Shared {
-    fn default() -> Self {
-        Self { connections: Mutex::default(), phase: watch::Sender::new(Phase::Serving) }
-    }
-}
-
 impl Shared {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            connections: Mutex::default(),
+            phase: watch::Sender::new(Phase::Serving),
+            end: settings.end.clone(),
+        }
+    }
+
     /// A poisoned lock is harmless: nothing that can panic leaves the state in between.
     fn connections(&self) -> MutexGuard<'_, Connections> {
         match self.connections.lock() {
@@ -134,6 +154,56 @@ impl Shared {
         for handle in handles {
             // One that has ended meanwhile has nothing to end.
             let _ = handle.submit(operation());
+        }
+    }
+
+    fn tell(&self, phase: ShutdownPhase) {
+        self.end.hooks.iter().for_each(|hook| hook(phase));
+    }
+
+    /// The end begins, or goes on to its next step if it has begun.
+    fn leave(&self, grace: Duration) {
+        let mut is_first = false;
+        self.phase.send_if_modified(|phase| {
+            is_first = *phase == Phase::Serving;
+            if is_first {
+                *phase = Phase::Leaving(Instant::now().checked_add(self.end.delay), grace);
+            }
+            is_first
+        });
+        if is_first {
+            self.tell(ShutdownPhase::Leaving);
+        }
+        if !is_first || self.end.delay.is_zero() {
+            self.drain(grace);
+        }
+    }
+
+    fn drain(&self, grace: Duration) {
+        let deadline = Instant::now().checked_add(grace);
+        let before = self.phase.send_replace(Phase::Draining(deadline));
+        if !matches!(before, Phase::Draining(_)) {
+            self.tell(ShutdownPhase::Draining);
+        }
+        let stops = std::mem::take(&mut self.connections().stops);
+        stops.iter().for_each(AcceptHandle::stop);
+        self.submit_to_all(|| Operation::ShutDown);
+    }
+
+    /// Waits for the end of the delay before the drain, over and over.
+    async fn drain_in_time(&self) {
+        let mut phase = self.phase.subscribe();
+        loop {
+            let now = *phase.borrow_and_update();
+            if let Phase::Leaving(Some(until), grace) = now {
+                tokio::select! {
+                    () = sleep_until(until) => self.drain(grace),
+                    // The sender is here, so this fails never.
+                    _ = phase.changed() => {}
+                }
+            } else if phase.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 }
@@ -153,15 +223,16 @@ pub struct ShutdownHandle {
 }
 
 impl ShutdownHandle {
-    /// No connections and calls are taken from now on, and those that are there may end: clients are told
-    /// by GOAWAY, in two steps, so that none of their calls is lost. Once `grace` has passed the rest is
-    /// cut off.
+    /// Begins the end. Services are told
+    /// ([`on_shutdown`](crate::Builder::on_shutdown)), and connections and calls are taken for the time of
+    /// [`shutdown_delay`](crate::Builder::shutdown_delay), which is none by default.
+    ///
+    /// Then no more are taken, and those that are there may end: clients are told by GOAWAY, in two steps, so
+    /// that none of their calls is lost. Once `grace` has passed the rest is cut off.
+    ///
+    /// Another call cuts the delay short, or changes the grace.
     pub fn shut_down(&self, grace: Duration) {
-        let deadline = Instant::now().checked_add(grace);
-        self.shared.phase.send_replace(Phase::Draining(deadline));
-        let stops = std::mem::take(&mut self.shared.connections().stops);
-        stops.iter().for_each(AcceptHandle::stop);
-        self.shared.submit_to_all(|| Operation::ShutDown);
+        self.shared.leave(grace);
     }
 
     /// Connections that are open.
@@ -170,17 +241,15 @@ impl ShutdownHandle {
     }
 }
 
-/// How long calls may go on when a signal has asked for the end.
-const SIGNAL_GRACE: Duration = Duration::from_secs(30);
-
 impl BoundServer {
     /// Serves a further listener.
     pub fn and(mut self, listener: Listener) -> Self {
         let settings = &self.server.settings;
-        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
         let mut builder: AcceptorBuilder = Acceptor::builder()
-            .connection_limit(settings.connections.clone())
-            .ledger(settings.ledger.clone());
+            .connection_limit(settings.places.clone())
+            .ledger(settings.ledger.clone())
+            .observer(settings.observer.clone());
+        builder = settings.connections.acceptor(builder);
         #[cfg(feature = "tls")]
         if let Some(tls) = &settings.tls {
             builder = builder.tls(tls.clone());
@@ -214,30 +283,36 @@ impl BoundServer {
         ShutdownHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Serves until `signal` is ready; what is at work then gets 30 seconds to end.
+    pub(crate) fn shutdown_grace(&self) -> Duration {
+        self.shared.end.grace
+    }
+
+    /// Serves until `signal` is ready. What is at work then gets the time of
+    /// [`shutdown_grace`](crate::Builder::shutdown_grace) to end.
     ///
     /// # Errors
-    /// A listener that has failed.
+    /// A listener that has failed; see [`serve`](Self::serve).
     pub async fn serve_until(self, signal: impl Future<Output = ()> + Send) -> Result<Drained, ServeError> {
-        let handle = self.shutdown_handle();
+        let (handle, grace) = (self.shutdown_handle(), self.shutdown_grace());
         let mut serving = std::pin::pin!(self.serve());
         tokio::select! {
             result = &mut serving => return result,
             () = signal => {}
         }
-        handle.shut_down(SIGNAL_GRACE);
+        handle.shut_down(grace);
         serving.await
     }
 
     /// Serves until it is shut down by its [handle](Self::shutdown_handle), and everything has ended.
     ///
     /// # Errors
-    /// A listener that has failed.
+    /// A listener that has failed. The server was shut down then, with
+    /// [`shutdown_grace`](Builder::shutdown_grace): no call was lost by it.
     pub async fn serve(self) -> Result<Drained, ServeError> {
-        let Self { server, acceptors, shared } = self;
+        let Self { server, acceptors, limits, shared } = self;
         let mut phase = shared.phase.subscribe();
         shared.connections().stops.extend(acceptors.iter().map(Acceptor::handle));
-        if *phase.borrow_and_update() != Phase::Serving {
+        if matches!(*phase.borrow_and_update(), Phase::Draining(_)) {
             let stops = std::mem::take(&mut shared.connections().stops);
             stops.iter().for_each(AcceptHandle::stop);
         }
@@ -245,19 +320,35 @@ impl BoundServer {
         let mut loops = JoinSet::new();
         for acceptor in acceptors {
             let (settings, shared) = (Arc::clone(&server.settings), Arc::clone(&shared));
-            loops.spawn(accept(acceptor, settings, shared, Arc::clone(&connections)));
+            loops.spawn(accept(acceptor, settings, limits, shared, Arc::clone(&connections)));
         }
-        while let Some(joined) = loops.join_next().await {
-            match joined {
-                Ok(result) => result?,
-                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Err(_) => {}
+        let mut failure = None;
+        let accepting = async {
+            while let Some(joined) = loops.join_next().await {
+                match joined {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        tracing::error!(%error, "a listener failed: the server ends");
+                        if *shared.phase.borrow() == Phase::Serving {
+                            let handle = ShutdownHandle { shared: Arc::clone(&shared) };
+                            handle.shut_down(shared.end.grace);
+                        }
+                        failure.get_or_insert(error);
+                    }
+                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    Err(_) => {}
+                }
             }
+        };
+        tokio::select! {
+            () = accepting => {}
+            // Never over.
+            () = shared.drain_in_time() => {}
         }
         let in_time = loop {
             let deadline = match *phase.borrow_and_update() {
                 Phase::Draining(deadline) => deadline,
-                Phase::Serving => None,
+                Phase::Serving | Phase::Leaving(..) => None,
             };
             let too_late = async {
                 match deadline {
@@ -278,7 +369,10 @@ impl BoundServer {
             // A peer that takes nothing of the last output is given up by its driver.
             connections.wait().await;
         }
-        Ok(Drained { cut_off: cut_off.load(Ordering::Relaxed) })
+        match failure {
+            Some(failure) => Err(failure),
+            None => Ok(Drained { cut_off: cut_off.load(Ordering::Relaxed) }),
+        }
     }
 }
 
@@ -317,13 +411,15 @@ impl Drop for Tracked {
 async fn accept(
     mut acceptor: Acceptor,
     settings: Arc<Settings>,
+    limits: Limits,
     shared: Arc<Shared>,
     tracker: Arc<Tracker>,
 ) -> Result<(), ServeError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     while let Some(accepted) = acceptor.next().await? {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(connection(id, accepted, Arc::clone(&settings), Arc::clone(&shared), tracker.track()));
+        let (settings, shared) = (Arc::clone(&settings), Arc::clone(&shared));
+        tokio::spawn(connection(id, accepted, settings, limits, shared, tracker.track()));
     }
     Ok(())
 }
@@ -332,22 +428,27 @@ async fn connection(
     id: u64,
     accepted: Accepted,
     settings: Arc<Settings>,
+    limits: Limits,
     shared: Arc<Shared>,
     _tracked: Tracked,
 ) {
     let now = Instant::now().into_std();
-    let engine = Connection::server(Arc::clone(&settings.config), now);
+    // What TLS took of the time for the handshake is gone.
+    let engine = Connection::server(Arc::clone(&settings.config), accepted.at);
     let (link, operations) = Operations::new();
     let peer = Arc::new(accepted.info);
-    let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone());
+    let observed = Observed::begin(settings.observer.clone(), &peer);
+    let lifetime = Lifetime::new(limits, now, fastrand::f64());
+    let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone(), lifetime);
     shared.connections().open.insert(id, link.clone());
-    if *shared.phase.borrow() != Phase::Serving {
+    if matches!(*shared.phase.borrow(), Phase::Draining(_)) {
         let _ = link.submit(Operation::ShutDown);
     }
     let reason =
         Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
     shared.connections().open.remove(&id);
     drop(accepted.permit);
+    observed.end(&reason);
     match reason {
         CloseReason::Shutdown | CloseReason::ByPeer => {
             tracing::debug!(peer = %peer.peer, %reason, "connection closed");
@@ -358,6 +459,37 @@ async fn connection(
         reason => {
             let cause = std::error::Error::source(&reason).map(ToString::to_string);
             tracing::info!(peer = %peer.peer, %reason, cause, "connection closed");
+        }
+    }
+}
+
+/// A connection that someone wants to hear of. It ends in any case.
+struct Observed {
+    observer: Option<Arc<dyn ConnectionObserver>>,
+    peer: Arc<ConnectionInfo>,
+}
+
+impl Observed {
+    fn begin(observer: Option<Arc<dyn ConnectionObserver>>, peer: &Arc<ConnectionInfo>) -> Self {
+        if let Some(observer) = &observer {
+            observer.opened(peer);
+        }
+        Self { observer, peer: Arc::clone(peer) }
+    }
+
+    fn end(mut self, reason: &CloseReason) {
+        if let Some(observer) = self.observer.take() {
+            observer.closed(&self.peer, reason);
+        }
+    }
+}
+
+impl Drop for Observed {
+    /// The task has panicked, or the runtime is gone.
+    fn drop(&mut self) {
+        if let Some(observer) = self.observer.take() {
+            let lost = io::Error::other("the task of the connection has ended");
+            observer.closed(&self.peer, &CloseReason::Io(lost));
         }
     }
 }

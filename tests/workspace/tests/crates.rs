@@ -28,9 +28,12 @@ const LEVELS: &[(&str, Level)] = &[
     ("dunlin-validate", Product(2)),
     ("dunlin-transport", Product(3)),
     ("dunlin-build", Product(3)),
+    ("dunlin-interceptors", Product(4)),
     ("dunlin-server", Product(4)),
     ("dunlin-client", Product(4)),
+    ("dunlin-telemetry", Product(4)),
     ("dunlin-services", Product(5)),
+    ("dunlin-testing", Product(5)),
     ("dunlin", Product(6)),
     ("dunlin-gateway", Product(6)),
     ("dunlin-cli", Product(7)),
@@ -54,6 +57,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("dunlin-transport", &["dunlin_protobuf", "dunlin_grpc"]),
     ("dunlin-server", &["dunlin_client"]),
     ("dunlin-client", &["dunlin_server"]),
+    ("dunlin-telemetry", &["std::net", "dunlin_server", "dunlin_client"]),
 ];
 
 fn level(name: &str) -> Level {

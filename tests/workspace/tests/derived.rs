@@ -144,6 +144,22 @@ fn the_service_in_the_documents_is_the_program_and_short() {
     assert!(code.lines().count() <= 70, "the program has {} lines", code.lines().count());
 }
 
+#[test]
+fn the_tests_in_the_documents_are_run_and_short() {
+    let document = read("docs/testing.md");
+    let tests = read("examples/calls/tests/testing.rs");
+    let blocks: Vec<&str> = document
+        .split("```rust\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```\n").expect("a block that ends").0)
+        .collect();
+    assert_eq!(blocks.len(), tests.matches("#[tokio::test").count(), "docs/testing.md has not all tests");
+    for block in blocks {
+        assert!(tests.contains(block), "docs/testing.md has another test:\n{block}");
+    }
+    assert!(document.lines().count() <= 100, "docs/testing.md has {} lines", document.lines().count());
+}
+
 fn is_url(target: &str) -> bool {
     let scheme = target.split_once(':').map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c)))

@@ -259,6 +259,15 @@ impl Options {
         self.flag("server", scope.into())
     }
 
+    /// Which services bring the descriptors of their package along, as `FILE_DESCRIPTOR_SET` in its module, so
+    /// that a server can tell its schema (reflection); all by default.
+    ///
+    /// The bytes are a `google.protobuf.FileDescriptorSet` with all imports, without comments. A client alone
+    /// has none.
+    pub fn service_descriptors(self, scope: impl Into<Scope>) -> Self {
+        self.flag("service_descriptors", scope.into())
+    }
+
     /// Whether the code is for crates that are `no_std`, with `Box`, `String` and `Vec` by their paths in
     /// `alloc`; false by default.
     pub fn no_std(self, yes: bool) -> Self {

@@ -20,13 +20,18 @@ struct Context<'c> {
     parameter: String,
     /// `Err`, or its whole path.
     err: String,
+    /// The constant with the descriptors of the package.
+    descriptors: &'c str,
 }
 
-/// Writes the services of a file, into the module of its package.
-pub(super) fn services(model: &Model<'_>, file: &FileView<'_>, code: &mut Code) {
-    let Some(runtime) = model.options.rpc_runtime() else { return };
+/// Writes the services of a file, into the module of its package. Whether one of them names the constant
+/// with the descriptors of the package.
+pub(super) fn services(model: &Model<'_>, file: &FileView<'_>, descriptors: &str, code: &mut Code) -> bool {
+    let Some(runtime) = model.options.rpc_runtime() else { return false };
+    let mut are_described = false;
     let cx = Context {
         runtime,
+        descriptors,
         parameter: model.type_parameter(file.package()),
         err: model.std("Err", model.package_module(file.package())),
     };
@@ -36,9 +41,11 @@ pub(super) fn services(model: &Model<'_>, file: &FileView<'_>, code: &mut Code) 
         }
         let is_on = |option| model.options.flag(option, &service.full_name) != Some(false);
         let (has_server, has_client) = (is_on("server"), is_on("client"));
+        let is_described = has_server && is_on("service_descriptors");
         if has_server {
-            server::server(&cx, &service, code);
+            server::server(&cx, &service, is_described, code);
         }
+        are_described |= is_described;
         // Documentation names the trait where there is one.
         let title = if has_server {
             format!("[`{}`]", service.names.name)
@@ -52,6 +59,7 @@ pub(super) fn services(model: &Model<'_>, file: &FileView<'_>, code: &mut Code) 
             constants(&cx, &service, &title, code);
         }
     }
+    are_described
 }
 
 fn constants(cx: &Context<'_>, service: &Service, title: &str, code: &mut Code) {

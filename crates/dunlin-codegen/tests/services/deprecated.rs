@@ -70,6 +70,7 @@ impl<T: OldService> ::dunlin::server::Service for OldServiceServer<T> {
     }
 
     fn register(self, methods: &mut ::dunlin::server::Methods) {
+        methods.describe(FILE_DESCRIPTOR_SET);
         let service = self.service;
         methods.unary(old_service::GET, {
             let service = ::std::sync::Arc::clone(&service);
@@ -126,6 +127,12 @@ pub mod old_service {
         ::dunlin::grpc::CallKind::Unary,
     );
 }
+
+/// The descriptors of this package and of all that it imports: an encoded
+/// `google.protobuf.FileDescriptorSet`.
+#[allow(dead_code)]
+#[allow(clippy::all, dead_code, deprecated, missing_docs, nonstandard_style, rustdoc::all, unreachable_pub)]
+pub const FILE_DESCRIPTOR_SET: &[u8] = b"\n\'\n\x16types/deprecated.proto\"\x05\n\x03Oldb\x06proto3\n]\n\x10deprecated.proto\x1a\x16types/deprecated.proto2)\n\nOldService\x12\x16\n\x03Get\x12\x04.Old\x1a\x04.Old\"\x03\x88\x02\x01\x1a\x03\x88\x02\x01b\x06proto3";
 
 /// Adds the messages and extensions of this package to a registry.
 #[inline]

@@ -152,6 +152,7 @@ impl<T: ShopService> ::dunlin::server::Service for ShopServiceServer<T> {
     }
 
     fn register(self, methods: &mut ::dunlin::server::Methods) {
+        methods.describe(FILE_DESCRIPTOR_SET);
         let service = self.service;
         methods.unary(shop_service::GET_PRODUCT, {
             let service = ::std::sync::Arc::clone(&service);
@@ -302,6 +303,11 @@ pub mod shop_service {
         ::dunlin::grpc::CallKind::Unary,
     );
 }
+
+/// The descriptors of this package and of all that it imports: an encoded
+/// `google.protobuf.FileDescriptorSet`.
+#[allow(dead_code)]
+pub const FILE_DESCRIPTOR_SET: &[u8] = b"\n\xbe\x01\n\x1bgoogle/protobuf/empty.proto\x12\x0fgoogle.protobuf\"\x07\n\x05EmptyB}\n\x13com.google.protobufB\nEmptyProtoP\x01Z.google.golang.org/protobuf/types/known/emptypb\xf8\x01\x01\xa2\x02\x03GPB\xaa\x02\x1eGoogle.Protobuf.WellKnownTypesb\x06proto3\nt\n\x11types/kinds.proto\x12\x07shop.v1\"\x13\n\x11GetProductRequest\"\x15\n\x13ListProductsRequest\"\x11\n\x07Product\x1a\x06\n\x04Part\"\x07\n\x05Chunk\"\x06\n\x04Lineb\x06proto3\n/\n\x11types/other.proto\x12\nshop.other\"\x06\n\x04Lineb\x06proto3\n\x93\x03\n\x0bkinds.proto\x12\x07shop.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x11types/kinds.proto\x1a\x11types/other.proto2\xaf\x02\n\x0bShopService\x12?\n\nGetProduct\x12\x1a.shop.v1.GetProductRequest\x1a\x10.shop.v1.Product\"\x03\x90\x02\x01\x12@\n\x0cListProducts\x12\x1c.shop.v1.ListProductsRequest\x1a\x10.shop.v1.Product0\x01\x12;\n\nUploadFile\x12\x0e.shop.v1.Chunk\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02(\x01\x12+\n\x04Chat\x12\r.shop.v1.Line\x1a\x10.shop.other.Line(\x010\x01\x123\n\x08Assemble\x12\x15.shop.v1.Product.Part\x1a\x10.shop.other.Lineb\x06proto3";
 
 /// Adds the messages and extensions of this package to a registry.
 #[inline]

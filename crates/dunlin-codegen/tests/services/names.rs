@@ -256,6 +256,7 @@ impl<T_: Greeter> ::dunlin::server::Service for GreeterServer_<T_> {
     }
 
     fn register(self, methods: &mut ::dunlin::server::Methods) {
+        methods.describe(FILE_DESCRIPTOR_SET);
         let service = self.service;
         methods.unary(greeter::NEW, {
             let service = ::std::sync::Arc::clone(&service);
@@ -538,7 +539,9 @@ impl<T_: GreeterClient> ::dunlin::server::Service for GreeterClientServer<T_> {
         greeter_client::NAME
     }
 
-    fn register(self, _: &mut ::dunlin::server::Methods) {}
+    fn register(self, methods: &mut ::dunlin::server::Methods) {
+        methods.describe(FILE_DESCRIPTOR_SET);
+    }
 }
 
 /// Calls [`GreeterClient`].
@@ -604,7 +607,9 @@ impl<T_: WordCount_> ::dunlin::server::Service for WordCountServer<T_> {
         word_count_::NAME
     }
 
-    fn register(self, _: &mut ::dunlin::server::Methods) {}
+    fn register(self, methods: &mut ::dunlin::server::Methods) {
+        methods.describe(FILE_DESCRIPTOR_SET);
+    }
 }
 
 /// Calls [`WordCount_`].
@@ -670,7 +675,9 @@ impl<T_: Guide> ::dunlin::server::Service for GuideServer<T_> {
         guide_::NAME
     }
 
-    fn register(self, _: &mut ::dunlin::server::Methods) {}
+    fn register(self, methods: &mut ::dunlin::server::Methods) {
+        methods.describe(FILE_DESCRIPTOR_SET);
+    }
 }
 
 /// Calls [`Guide`].
@@ -735,7 +742,9 @@ impl<T_: Self_> ::dunlin::server::Service for Self_Server<T_> {
         self_::NAME
     }
 
-    fn register(self, _: &mut ::dunlin::server::Methods) {}
+    fn register(self, methods: &mut ::dunlin::server::Methods) {
+        methods.describe(FILE_DESCRIPTOR_SET);
+    }
 }
 
 /// Calls [`Self_`].
@@ -800,7 +809,9 @@ impl<T_: _1> ::dunlin::server::Service for _1Server<T_> {
         _1_::NAME
     }
 
-    fn register(self, _: &mut ::dunlin::server::Methods) {}
+    fn register(self, methods: &mut ::dunlin::server::Methods) {
+        methods.describe(FILE_DESCRIPTOR_SET);
+    }
 }
 
 /// Calls [`_1`].
@@ -828,6 +839,11 @@ impl _1Client {
 pub mod _1_ {
     pub const NAME: &str = "names._1";
 }
+
+/// The descriptors of this package and of all that it imports: an encoded
+/// `google.protobuf.FileDescriptorSet`.
+#[allow(dead_code)]
+pub const FILE_DESCRIPTOR_SET: &[u8] = b"\nW\n\x11types/names.proto\x12\x05names\"\x03\n\x01T\"\x05\n\x03Err\"\x08\n\x06Option\"\x0f\n\rGreeterServer\"\x0c\n\nWord_Countb\x06proto3\n6\n\x17types/names_guide.proto\x12\x0bnames.guide\"\x06\n\x04Pageb\x06proto3\n\xc3\x03\n\x0bnames.proto\x12\x05names\x1a\x11types/names.proto\x1a\x17types/names_guide.proto2\xc3\x02\n\x07Greeter\x12\x19\n\x03New\x12\x08.names.T\x1a\x08.names.T\x12!\n\x0bWithOptions\x12\x08.names.T\x1a\x08.names.T\x12\x1d\n\x07Channel\x12\x08.names.T\x1a\x08.names.T\x12\x1b\n\x05Clone\x12\x08.names.T\x1a\x08.names.T\x12!\n\x04Name\x12\n.names.Err\x1a\r.names.Option\x12\x1e\n\x08SayHello\x12\x08.names.T\x1a\x08.names.T\x12\x1f\n\tsay_hello\x12\x08.names.T\x1a\x08.names.T\x12\x1c\n\x04Type\x12\x08.names.T\x1a\x08.names.T(\x01\x12\x1c\n\x04Self\x12\x08.names.T\x1a\x08.names.T0\x01\x12\x1e\n\x04Into\x12\x08.names.T\x1a\x08.names.T(\x010\x012\x0f\n\rGreeterClient2\x0b\n\tWordCount2\x07\n\x05Guide2\x06\n\x04self2\x04\n\x02_1b\x06proto3";
 
 /// Adds the messages and extensions of this package to a registry.
 #[inline]

@@ -250,6 +250,7 @@ impl<'p> Maker<'p> {
             shape,
             unchecked: view.features().utf8_validation == Utf8Validation::NONE,
             group_like: view.is_group_like(),
+            redacted: view.is_debug_redact(),
             extension: view.is_extension(),
             plain_json_name: !view.is_extension() && is_plain(&view.json_name()),
             child,

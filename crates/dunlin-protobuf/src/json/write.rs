@@ -87,6 +87,10 @@ impl<'o> Writer<'o> {
                 continue;
             }
             self.key(field, is_first);
+            if field.redacted && self.options.redact {
+                self.out.push_str("\"[REDACTED]\"");
+                continue;
+            }
             self.value(value, field, table).map_err(|error| error.in_field(field.json_name()))?;
         }
         if message.unknown_fields().is_empty() {
@@ -523,7 +527,20 @@ impl Writer<'_> {
             self.out.push_str("{}");
             return Ok(());
         }
-        let held = self.held(url, bytes)?;
+        let held = match self.held(url, bytes) {
+            Ok(held) => held,
+            Err(_) if self.options.redact => {
+                self.open('{');
+                let mut is_first = true;
+                self.member(&mut is_first);
+                self.out.push_str("\"@type\"");
+                self.colon();
+                self.string(url);
+                self.close('}', false);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let held_table = held.table();
         self.open('{');
         let mut is_first = true;

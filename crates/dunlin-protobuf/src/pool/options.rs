@@ -261,6 +261,7 @@ fn derived_field(options: Option<&FieldOptions>, features: Features) -> DerivedF
     field.traits = FieldTraits {
         targets: targets.fold(0, |bits, target| bits | 1 << target.0),
         source_only: options.retention == Some(OptionRetention::RETENTION_SOURCE),
+        debug_redact: options.debug_redact == Some(true),
         support: options.feature_support.as_deref().map(|s| Arc::new(s.clone())),
     };
     field

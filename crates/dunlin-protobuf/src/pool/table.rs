@@ -141,11 +141,13 @@ pub(crate) struct Field {
     pub(crate) features: Features,
 }
 
-/// Options of a field that matter where it is used as an option itself.
+/// Options of a field that matter where it is used as an option itself, or shown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FieldTraits {
     /// Bits by number of `OptionTargetType`; 0 allows all.
     pub(crate) targets: u16,
+    /// Logs must not show it.
+    pub(crate) debug_redact: bool,
     /// `retention = RETENTION_SOURCE`
     pub(crate) source_only: bool,
     pub(crate) support: Option<Arc<crate::descriptor::FeatureSupport>>,

@@ -645,6 +645,11 @@ impl<'p> FieldView<'p> {
         self.is_packable() && self.entry().features.repeated_field_encoding == RepeatedFieldEncoding::PACKED
     }
 
+    /// True if logs must not show the field.
+    pub fn is_debug_redact(&self) -> bool {
+        self.entry().traits.debug_redact
+    }
+
     /// True if a message is written between group tags instead of with its length.
     pub fn is_delimited(&self) -> bool {
         let FieldKind::Message(message) = self.kind() else { return false };

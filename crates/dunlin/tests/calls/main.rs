@@ -2,12 +2,15 @@
 
 mod broken;
 mod channel;
+mod connections;
 mod dynamic;
 mod ends;
 mod harness;
 mod hops;
+mod interceptors;
 mod kinds;
 mod requests;
 #[cfg(feature = "tls")]
 mod secure;
 mod serving;
+mod wire;

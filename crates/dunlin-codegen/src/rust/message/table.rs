@@ -50,6 +50,9 @@ pub(in crate::rust) fn field_table(
     if field.is_extension() {
         out += ".extension()";
     }
+    if view.is_debug_redact() {
+        out += ".redacted()";
+    }
     match field.default_value() {
         DefaultValue::None => {}
         DefaultValue::String(text) => {

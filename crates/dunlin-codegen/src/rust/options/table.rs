@@ -54,6 +54,7 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("reflection", Form::Flag, "messages that show themselves to what reads any message"),
     option("client", Form::Flag, "clients of services"),
     option("server", Form::Flag, "traits of services, and what adds them to a server"),
+    option("service_descriptors", Form::Flag, "the descriptors of services, for reflection"),
     option("no_std", Form::Switch, "Box, String and Vec by their paths in alloc"),
     option("embed_descriptors", Form::Switch, "the descriptors as FILE_DESCRIPTOR_SET"),
     option("type_attribute", Form::PathText, "an attribute of messages, enums and oneofs"),

@@ -6,11 +6,11 @@ use crate::rust::model::{CallKind, Rpc, Service};
 
 const ARC: &str = "::std::sync::Arc";
 
-pub(super) fn server(cx: &Context<'_>, service: &Service, code: &mut Code) {
+pub(super) fn server(cx: &Context<'_>, service: &Service, is_described: bool, code: &mut Code) {
     service_trait(cx, service, code);
     shared(cx, service, code);
     structure(cx, service, code);
-    registration(cx, service, code);
+    registration(cx, service, is_described, code);
 }
 
 fn service_trait(cx: &Context<'_>, service: &Service, code: &mut Code) {
@@ -76,7 +76,7 @@ fn structure(cx: &Context<'_>, service: &Service, code: &mut Code) {
     });
 }
 
-fn registration(cx: &Context<'_>, service: &Service, code: &mut Code) {
+fn registration(cx: &Context<'_>, service: &Service, is_described: bool, code: &mut Code) {
     let Context { runtime, parameter: t, .. } = cx;
     let (name, server) = (&service.names.name, &service.names.server);
     code.gap();
@@ -86,13 +86,18 @@ fn registration(cx: &Context<'_>, service: &Service, code: &mut Code) {
             code.line(format!("{}::NAME", service.names.module));
         });
         code.gap();
-        if service.rpcs.is_empty() {
+        if service.rpcs.is_empty() && !is_described {
             code.line(format!("fn register(self, _: &mut {runtime}::server::Methods) {{}}"));
             return;
         }
         let start = format!("fn register(self, methods: &mut {runtime}::server::Methods) {{");
         code.block(start, "}", |code| {
-            code.line("let service = self.service;");
+            if is_described {
+                code.line(format!("methods.describe({});", cx.descriptors));
+            }
+            if !service.rpcs.is_empty() {
+                code.line("let service = self.service;");
+            }
             for rpc in &service.rpcs {
                 register(cx, service, rpc, code);
             }
