@@ -16,6 +16,7 @@ use dunlin::server::{RequestBody, ResponseBody};
 use crate::harness::{UNARY, ask, code, layered, serve, soon, text};
 
 #[tokio::test]
+#[expect(clippy::result_large_err, reason = "a response is what such a layer refuses with")]
 async fn an_http_status_is_what_the_client_makes_of_it() {
     for (status, wanted) in [
         (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
