@@ -220,7 +220,7 @@ where
 }
 
 fn request(stream: u32, path: &str) -> Vec<u8> {
-    let block = Block::new().indexed(2).indexed(6).literal(":path", path.to_owned());
+    let block = Block::new().indexed(2).indexed(6).literal(":path", path);
     Frame::headers(stream, block.literal(":authority", "a")).end_stream().to_bytes()
 }
 
