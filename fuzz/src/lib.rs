@@ -11,6 +11,7 @@ mod message;
 pub mod mutate;
 mod pool;
 mod schema;
+mod telemetry;
 mod text;
 mod transport;
 mod tree;
@@ -21,6 +22,7 @@ pub use http2::{frames, hpack, pair};
 pub use json::json;
 pub use message::message;
 pub use pool::pool;
+pub use telemetry::trace_context;
 pub use text::text;
 pub use transport::{endpoint, http_proxy, proxy_protocol};
 pub use tree::tree;
@@ -30,7 +32,7 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("tree", tree),
     ("parser", parser),
     ("compile", compile),
@@ -45,4 +47,5 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("proxy_protocol", proxy_protocol),
     ("http_proxy", http_proxy),
     ("endpoint", endpoint),
+    ("trace_context", trace_context),
 ];

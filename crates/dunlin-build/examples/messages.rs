@@ -1,5 +1,9 @@
-//! Generates the messages of `dunlin-proto`: `cargo run -p dunlin-build --example messages`.
+//! Generates the messages of `dunlin-proto` and `dunlin-validate`:
+//! `cargo run -p dunlin-build --example messages`.
 
 fn main() -> Result<(), dunlin_build::Error> {
-    dunlin_build::product_messages("crates/dunlin-proto", "crates/dunlin-proto/src/generated")
+    for package in ["crates/dunlin-proto", "crates/dunlin-validate"] {
+        dunlin_build::product_messages(package, format!("{package}/src/generated"))?;
+    }
+    Ok(())
 }

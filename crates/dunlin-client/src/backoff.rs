@@ -40,6 +40,10 @@ impl Backoff {
         Self { jitter: jitter.clamp(0.0, 1.0), ..self }
     }
 
+    pub(crate) fn first(&self) -> Duration {
+        self.initial
+    }
+
     /// From the beginning of the attempt that was the `failures`th to fail in a row to the next one.
     pub fn after(&self, failures: u32) -> Duration {
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);

@@ -1,5 +1,7 @@
 //! Channels: where calls go.
 
+mod connections;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +23,7 @@ use crate::backoff::Backoff;
 use crate::call::ClientCall;
 use crate::credentials::Credentials;
 use crate::dial::{Dial, Dialer};
+use crate::keepalive::{self, Configs};
 use crate::manager::{self, Command};
 use crate::picker::{Link, Pick, PickInfo, Picker, Queueing};
 use crate::resolve::{Resolution, Resolver, SystemResolver};
@@ -63,7 +66,7 @@ pub(crate) struct ChannelSettings {
     pub(crate) authority: Arc<str>,
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) dialer: Dialer,
-    pub(crate) http2: Arc<Config>,
+    pub(crate) http2: Configs,
     pub(crate) encodings: Arc<Encodings>,
     pub(crate) backoff: Backoff,
     pub(crate) connect_timeout: Duration,
@@ -438,43 +441,6 @@ impl ChannelBuilder {
         self
     }
 
-    /// Options of each socket.
-    pub fn socket_options(mut self, options: SocketOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Which servers are reached through an HTTP proxy. None.
-    pub fn proxy(mut self, proxy: ProxySettings) -> Self {
-        self.proxy = proxy;
-        self
-    }
-
-    /// How long an address may take to give a connection that is ready. 20 s.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long to wait after failures.
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
-    /// Without calls for so long, connections are given up. 30 minutes.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
-    /// Connections to one address at most: another one is made when the server allows no more streams on
-    /// those there are. 10.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections.max(1);
-        self
-    }
-
     /// Codings of responses that are taken. All that are built in.
     pub fn accept_compressed(mut self, encodings: impl IntoIterator<Item = Encoding>) -> Self {
         self.encodings = Encodings::new(encodings);
@@ -547,9 +513,14 @@ impl ChannelBuilder {
             }
         }
         let is_secure = if self.dialer.is_some() { self.is_custom_secure } else { has_tls };
+        // The socket notices what was written and never arrived, also while other octets come.
+        let options = match keepalive::user_timeout(&self.config) {
+            Some(timeout) => self.options.or_user_timeout(timeout),
+            None => self.options,
+        };
+        // How long all of it may take is the manager's part.
         #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
-        let mut connector =
-            Connector::new().options(self.options).proxy(self.proxy).timeout(self.connect_timeout);
+        let mut connector = Connector::new().options(options).proxy(self.proxy).timeout(Duration::MAX);
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
             connector = connector.tls(tls);
@@ -562,7 +533,7 @@ impl ChannelBuilder {
             authority,
             resolver,
             dialer: self.dialer.unwrap_or(Dialer::System(connector)),
-            http2: Arc::new(self.config),
+            http2: Configs::new(self.config),
             encodings: Arc::new(self.encodings),
             backoff: self.backoff,
             connect_timeout: self.connect_timeout,

@@ -12,14 +12,15 @@ use dunlin_grpc::inlet::Inlet;
 use dunlin_grpc::timeout::TimeoutText;
 use dunlin_grpc::{Encodings, Metadata, Status};
 use dunlin_http2::{
-    Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, OpenError, ResetReason, SendError,
-    StreamKey,
+    Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, Keepalive, OpenError, ResetReason,
+    SendError, StreamKey,
 };
 use dunlin_transport::{CloseReason, ConnectionHandler};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::ClientCall;
 use crate::channel::ChannelSettings;
+use crate::keepalive::is_too_many_pings;
 use crate::manager::Command;
 use crate::picker::Link;
 
@@ -72,6 +73,10 @@ impl fmt::Debug for Operation {
 /// One connection of a channel.
 pub(crate) struct ClientConnection {
     link: Arc<Link>,
+    settings: Arc<ChannelSettings>,
+    /// What this connection keeps to.
+    keepalive: Option<Keepalive>,
+    is_useful: bool,
     encodings: Arc<Encodings>,
     /// Bytes that all readers of the connection together may have read without telling it.
     credit: usize,
@@ -103,13 +108,17 @@ impl ClientConnection {
     pub(crate) fn new(
         link: Arc<Link>,
         settings: Arc<ChannelSettings>,
+        keepalive: Option<Keepalive>,
         ready: oneshot::Sender<Result<(), String>>,
         manager: mpsc::WeakUnboundedSender<Command>,
     ) -> Self {
         Self {
             link,
+            keepalive,
+            is_useful: false,
             encodings: Arc::clone(&settings.encodings),
             credit: settings.connection_window as usize / 16,
+            settings,
             ready: Some(ready),
             manager,
             calls: Vec::new(),
@@ -141,7 +150,7 @@ impl ClientConnection {
     fn leave(&mut self) {
         if !self.link.is_gone() {
             self.link.set_gone();
-            self.tell(Command::Lost(Arc::clone(&self.link)));
+            self.tell(Command::Lost);
         }
     }
 
@@ -153,6 +162,26 @@ impl ClientConnection {
             return;
         }
         call.channel.clone().begin_again(call);
+    }
+
+    /// The server has taken a call.
+    fn set_useful(&mut self) {
+        if !std::mem::replace(&mut self.is_useful, true) {
+            self.link.set_useful();
+        }
+    }
+
+    /// The server was asked too often.
+    fn slow_down(&self) {
+        let asked = self.keepalive.map(|keepalive| keepalive.time());
+        let next = asked.and_then(|time| self.settings.http2.slow_down(time));
+        tracing::warn!(
+            target = %self.settings.target,
+            peer = %self.link.info.peer,
+            ?asked,
+            ?next,
+            "the server was sent too many pings: new connections wait longer between them"
+        );
     }
 
     fn send_waiting_elsewhere(&mut self) {
@@ -315,6 +344,7 @@ impl ClientConnection {
         headers: &HeaderList,
         has_ended: bool,
     ) {
+        self.set_useful();
         let encodings = Arc::clone(&self.encodings);
         // What readers keep to themselves is never more than the window of the connection, all together.
         let credit_step = (self.credit / self.count.max(1)).clamp(1, 2048);
@@ -467,7 +497,13 @@ impl ConnectionHandler for ClientConnection {
                 self.open_waiting(connection, now);
             }
             Event::Capacity => self.open_waiting(connection, now),
-            Event::GoAway { code, debug, .. } => {
+            Event::GoAway { last_stream, code, debug } => {
+                if self.calls.iter().flatten().any(|call| call.key.id <= last_stream) {
+                    self.set_useful();
+                }
+                if is_too_many_pings(code, &debug) {
+                    self.slow_down();
+                }
                 let debug = debug.escape_ascii();
                 self.going = Some(format!("the server goes away ({code}, {debug})"));
                 self.leave();

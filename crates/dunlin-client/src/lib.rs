@@ -36,6 +36,7 @@ mod credentials;
 mod dial;
 pub mod dynamic;
 mod intercept;
+mod keepalive;
 mod manager;
 mod options;
 mod picker;
@@ -57,6 +58,7 @@ pub use report::CallReport;
 pub use resolve::{Resolution, Resolver};
 pub use target::{Target, TargetError};
 
+pub use dunlin_http2::Keepalive;
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ClientTls};
 pub use dunlin_transport::{ConnectionInfo, Endpoint, Io, SocketOptions};

@@ -21,7 +21,7 @@ pub(crate) enum Command {
     /// A call waits, or someone wants to be connected.
     Connect,
     /// A connection takes no more calls.
-    Lost(Arc<Link>),
+    Lost,
     /// All streams of all connections are taken.
     Grow,
     /// Do not wait for the next attempt.
@@ -63,10 +63,32 @@ fn after(begin: Instant, wait: Duration) -> Instant {
 }
 
 async fn serve(inner: &Weak<Inner>, commands: &mut Commands, links: &mut Vec<Arc<Link>>) -> Result<(), Over> {
+    let backoff = inner.upgrade().ok_or(Over)?.settings.backoff;
+    // Connections in a row that were lost as soon as they were ready, and of no use.
+    let mut brief: u32 = 0;
+    let mut ready_at = Instant::now();
     loop {
         idle(inner, commands).await?;
+        // The first one is made up for at once. A server that ends each must not be stormed.
+        if brief > 1 {
+            inner.upgrade().ok_or(Over)?.publish(State::Connecting, Arc::new(Queueing), None);
+            pause(commands, after(ready_at, backoff.after(brief - 1))).await?;
+        }
         let endpoint = connect(inner, commands, links).await?;
-        ready(inner, commands, links, &endpoint).await?;
+        ready_at = Instant::now();
+        let end = ready(inner, commands, links, &endpoint).await?;
+        let is_brief = end == Ended::Useless && ready_at.elapsed() < backoff.first();
+        brief = if is_brief { brief.saturating_add(1) } else { 0 };
+    }
+}
+
+/// Waits, unless someone does not want to.
+async fn pause(commands: &mut Commands, until: Instant) -> Result<(), Over> {
+    loop {
+        tokio::select! {
+            () = sleep_until(until) => return Ok(()),
+            command = next(commands) => if matches!(command?, Command::ResetBackoff) { return Ok(()) },
+        }
     }
 }
 
@@ -90,7 +112,7 @@ async fn connect(
     commands: &mut Commands,
     links: &mut Vec<Arc<Link>>,
 ) -> Result<Endpoint, Over> {
-    let mut failures = 0;
+    let mut failures: u32 = 0;
     loop {
         let began = Instant::now();
         let backoff = {
@@ -103,7 +125,9 @@ async fn connect(
             }
             inner.settings.backoff
         };
-        let attempt = try_all(inner);
+        // From the beginning of this attempt to that of the next one.
+        let wait = backoff.after(failures.saturating_add(1));
+        let attempt = try_all(inner, wait);
         tokio::pin!(attempt);
         let result = loop {
             tokio::select! {
@@ -117,8 +141,7 @@ async fn connect(
                 return Ok(endpoint);
             }
             Err(status) => {
-                failures += 1;
-                let again = after(began, backoff.after(failures));
+                failures = failures.saturating_add(1);
                 {
                     let inner = inner.upgrade().ok_or(Over)?;
                     let status = status.from_control_plane();
@@ -126,19 +149,17 @@ async fn connect(
                     let why = status.message().to_owned();
                     inner.publish(State::TransientFailure, Arc::new(Failing(status)), Some(why));
                 }
-                loop {
-                    tokio::select! {
-                        () = sleep_until(again) => break,
-                        command = next(commands) => if matches!(command?, Command::ResetBackoff) { break },
-                    }
-                }
+                pause(commands, after(began, wait)).await?;
             }
         }
     }
 }
 
-/// One attempt: all addresses in their order.
-async fn try_all(inner: &Weak<Inner>) -> Result<Result<(Arc<Link>, Endpoint), Status>, Over> {
+/// One attempt: all addresses in their order, each with `connect_timeout` or `at_least` so long.
+async fn try_all(
+    inner: &Weak<Inner>,
+    at_least: Duration,
+) -> Result<Result<(Arc<Link>, Endpoint), Status>, Over> {
     let resolver = Arc::clone(&inner.upgrade().ok_or(Over)?.settings.resolver);
     let target = inner.upgrade().ok_or(Over)?.settings.target.to_string();
     let resolution = match resolver.resolve().await {
@@ -150,7 +171,7 @@ async fn try_all(inner: &Weak<Inner>) -> Result<Result<(Arc<Link>, Endpoint), St
     }
     let mut tried = Vec::new();
     for endpoint in resolution.endpoints {
-        match dial(inner, &endpoint).await? {
+        match dial(inner, &endpoint, at_least).await? {
             Ok(link) => return Ok(Ok((link, endpoint))),
             Err(why) => tried.push(format!("{endpoint}: {why}")),
         }
@@ -159,8 +180,13 @@ async fn try_all(inner: &Weak<Inner>) -> Result<Result<(Arc<Link>, Endpoint), St
 }
 
 /// One connection that is ready for calls: the server's first SETTINGS are there.
-async fn dial(inner: &Weak<Inner>, endpoint: &Endpoint) -> Result<Result<Arc<Link>, String>, Over> {
+async fn dial(
+    inner: &Weak<Inner>,
+    endpoint: &Endpoint,
+    at_least: Duration,
+) -> Result<Result<Arc<Link>, String>, Over> {
     let settings = Arc::clone(&inner.upgrade().ok_or(Over)?.settings);
+    let limit = settings.connect_timeout.max(at_least);
     let connecting = async {
         let dialled = settings.dialer.dial(endpoint, host_of(&settings.authority)).await;
         let (io, info) = dialled.map_err(|error| match &error {
@@ -170,12 +196,16 @@ async fn dial(inner: &Weak<Inner>, endpoint: &Endpoint) -> Result<Result<Arc<Lin
             }
             error => causes(error),
         })?;
-        let engine = Connection::client(Arc::clone(&settings.http2), Instant::now().into_std());
+        // One limit for all of it; the engine has no earlier one.
+        let config = settings.http2.next(limit);
+        let keepalive = config.keepalive_settings();
+        let engine = Connection::client(config, Instant::now().into_std());
         let (handle, operations) = Operations::new();
         let link = Arc::new(Link::new(handle, info));
         let (ready, is_ready) = oneshot::channel();
         let manager = inner.upgrade().map(|inner| inner.commands.downgrade()).ok_or("the channel is gone")?;
-        let handler = ClientConnection::new(Arc::clone(&link), Arc::clone(&settings), ready, manager);
+        let handler =
+            ClientConnection::new(Arc::clone(&link), Arc::clone(&settings), keepalive, ready, manager);
         let driver = Driver::with_operations(io, engine, handler, operations);
         let peer = link.info.peer.clone();
         tokio::spawn(async move {
@@ -190,9 +220,9 @@ async fn dial(inner: &Weak<Inner>, endpoint: &Endpoint) -> Result<Result<Arc<Lin
             Err(_) => Err("the connection was dropped".to_owned()),
         }
     };
-    Ok(match timeout(settings.connect_timeout, connecting).await {
+    Ok(match timeout(limit, connecting).await {
         Ok(result) => result,
-        Err(_) => Err(format!("not ready within `connect_timeout`, {:?}", settings.connect_timeout)),
+        Err(_) => Err(format!("not ready within `connect_timeout`, {limit:?}")),
     })
 }
 
@@ -210,24 +240,39 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Why there is no connection any longer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// All are lost.
+    Lost,
+    /// The same, and none has got a call through.
+    Useless,
+    /// Nobody called.
+    Idle,
+}
+
+/// So often within the idle timeout is looked whether anybody calls.
+const LOOKS: u32 = 4;
+
 /// Serves calls until the last connection is gone, or nobody calls.
 async fn ready(
     inner: &Weak<Inner>,
     commands: &mut Commands,
     links: &mut Vec<Arc<Link>>,
     endpoint: &Endpoint,
-) -> Result<(), Over> {
+) -> Result<Ended, Over> {
     let (idle_timeout, most, backoff) = {
         let inner = inner.upgrade().ok_or(Over)?;
         (inner.settings.idle_timeout, inner.settings.max_connections, inner.settings.backoff)
     };
-    let mut idle_since = Instant::now();
+    let (mut looked_at, mut quiet) = (Instant::now(), 0);
     // After a failure no further connection is tried for a while; calls wait for those there are.
     let (mut failures, mut grows_at) = (0, None);
     // What was lost while it was being made was told to nobody.
-    links.retain(|link| !link.is_gone());
+    let mut is_useful = false;
+    drop_gone(links, &mut is_useful);
     if links.is_empty() {
-        return Ok(());
+        return Ok(if is_useful { Ended::Lost } else { Ended::Useless });
     }
     publish(inner, links, Growth::Possible)?;
     loop {
@@ -239,7 +284,7 @@ async fn ready(
         };
         tokio::select! {
             command = next(commands) => match command? {
-                Command::Lost(lost) => links.retain(|link| !Arc::ptr_eq(link, &lost)),
+                Command::Lost => {}
                 Command::Grow if links.len() < most && grows_at.is_none() => {
                     if grow(inner, commands, links, endpoint).await? {
                         failures = 0;
@@ -251,22 +296,31 @@ async fn ready(
                 _ => continue,
             },
             () = growth_again => grows_at = None,
-            () = sleep_until(after(idle_since, idle_timeout)) => {
-                idle_since = Instant::now();
-                if inner.upgrade().ok_or(Over)?.take_activity() || !links.iter().all(|link| link.is_idle()) {
+            () = sleep_until(after(looked_at, idle_timeout / LOOKS)) => {
+                looked_at = Instant::now();
+                let is_used = inner.upgrade().ok_or(Over)?.take_activity();
+                quiet = if is_used || !links.iter().all(|link| link.is_idle()) { 0 } else { quiet + 1 };
+                if quiet < LOOKS {
                     continue;
                 }
                 for link in links.drain(..) {
                     let _ = link.handle.submit(Operation::ShutDown);
                 }
+                return Ok(Ended::Idle);
             }
         }
-        links.retain(|link| !link.is_gone());
+        drop_gone(links, &mut is_useful);
         if links.is_empty() {
-            return Ok(());
+            return Ok(if is_useful { Ended::Lost } else { Ended::Useless });
         }
         publish(inner, links, if grows_at.is_some() { Growth::Impossible } else { Growth::Possible })?;
     }
+}
+
+/// Forgets connections that take no more calls. Whether one was of use is added to what is known.
+fn drop_gone(links: &mut Vec<Arc<Link>>, is_useful: &mut bool) {
+    *is_useful |= links.iter().any(|link| link.is_gone() && link.is_useful());
+    links.retain(|link| !link.is_gone());
 }
 
 /// Whether there may be one more connection.
@@ -285,7 +339,7 @@ async fn grow(
     endpoint: &Endpoint,
 ) -> Result<bool, Over> {
     publish(inner, links, Growth::Underway)?;
-    let dialled = dial(inner, endpoint);
+    let dialled = dial(inner, endpoint, Duration::ZERO);
     tokio::pin!(dialled);
     loop {
         tokio::select! {
@@ -299,8 +353,8 @@ async fn grow(
                 }
                 return Ok(true);
             }
-            command = next(commands) => if let Command::Lost(lost) = command? {
-                links.retain(|link| !Arc::ptr_eq(link, &lost));
+            command = next(commands) => if matches!(command?, Command::Lost) {
+                // Calls see by themselves which one it is.
                 publish(inner, links, Growth::Underway)?;
             },
         }

@@ -118,6 +118,8 @@ pub(crate) struct Link {
     /// What the server allows.
     limit: AtomicU32,
     is_gone: AtomicBool,
+    /// The server has taken a call.
+    is_useful: AtomicBool,
 }
 
 impl fmt::Debug for Link {
@@ -137,6 +139,7 @@ impl Link {
             open: AtomicU32::new(0),
             limit: AtomicU32::new(100),
             is_gone: AtomicBool::new(false),
+            is_useful: AtomicBool::new(false),
         }
     }
 
@@ -159,6 +162,15 @@ impl Link {
 
     pub(crate) fn set_gone(&self) {
         self.is_gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was worth being made.
+    pub(crate) fn is_useful(&self) -> bool {
+        self.is_useful.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_useful(&self) {
+        self.is_useful.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn begin(&self) {

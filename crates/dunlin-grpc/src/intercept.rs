@@ -26,6 +26,7 @@ mod chain;
 mod message;
 mod panic;
 mod pattern;
+mod span;
 mod view;
 
 use std::future::Future;
@@ -35,6 +36,7 @@ pub use chain::{Chain, Core, InterceptorRef, Next};
 pub use message::MessageRef;
 pub use panic::{Caught, Panicked};
 pub use pattern::{InvalidPattern, Pattern, Selected};
+pub use span::CallSpan;
 pub use view::{CallContext, CallView, Counts};
 
 use crate::{Method, Status};
@@ -140,6 +142,11 @@ pub trait Interceptor: Send + Sync + 'static {
         true
     }
 
+    /// A server has this method: told once for each that is its business, when the server is built.
+    fn on_register(&self, method: &Method) {
+        let _ = method;
+    }
+
     /// This one, only for methods that the pattern matches, such as `shop.v1.*`; see [`Pattern`].
     ///
     /// # Panics
@@ -197,5 +204,9 @@ impl<I: Interceptor> Interceptor for Arc<I> {
 
     fn applies_to(&self, side: Side, method: &Method) -> bool {
         (**self).applies_to(side, method)
+    }
+
+    fn on_register(&self, method: &Method) {
+        (**self).on_register(method);
     }
 }

@@ -292,6 +292,11 @@ impl Metadata {
         self.push(name, value, false);
     }
 
+    /// The same, for bytes under a name that ends in `-bin`.
+    pub fn push_reserved_bin(&mut self, name: &str, value: &[u8]) {
+        self.push(name, STANDARD_NO_PAD.encode(value).as_bytes(), false);
+    }
+
     fn all(&self) -> impl Iterator<Item = (&str, &[u8], bool)> + '_ {
         self.entries.iter().map(|entry| (self.name(entry), self.value(entry), entry.is_sensitive))
     }

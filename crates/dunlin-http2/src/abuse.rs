@@ -115,6 +115,8 @@ limits! {
     SettingsEntries, max_settings_entries;
     /// Answers (acknowledgements and resets) that wait to be taken by the peer.
     QueuedControlFrames, max_queued_control_frames;
+    /// PING frames that came too soon after one another, while nothing was sent to the peer.
+    PingStrikes, max_ping_strikes;
     /// Bytes that one connection holds.
     ConnectionMemory, max_connection_memory;
     /// Bytes that all connections of a server hold together, when this one has more than its part.
@@ -128,26 +130,127 @@ impl fmt::Display for Limit {
     }
 }
 
+/// How often clients may send PING while a server sends them neither headers nor content.
+///
+/// A PING that comes sooner is a strike, and one strike too many ends the connection with ENHANCE_YOUR_CALM
+/// and the text `too_many_pings`. What is sent to the client takes all strikes back, so that who measures a
+/// connection that is in use never has any; [`Rates::pings`] is what bounds that.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use dunlin_http2::{Config, PingPolicy};
+///
+/// let policy = PingPolicy::default().permit_time(Duration::from_secs(60)).permit_without_calls(true);
+/// let config = Config::default().ping_policy(policy);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct PingPolicy {
+    permit_time: Duration,
+    permit_without_calls: bool,
+    max_strikes: u32,
+}
+
+impl Default for PingPolicy {
+    fn default() -> Self {
+        Self { permit_time: Duration::from_secs(5 * 60), permit_without_calls: false, max_strikes: 2 }
+    }
+}
+
+impl PingPolicy {
+    /// The time between two PINGs. 5 minutes.
+    pub const fn permit_time(self, time: Duration) -> Self {
+        Self { permit_time: time, ..self }
+    }
+
+    /// Whether this also holds while no stream is open; otherwise it is two hours then. No.
+    pub const fn permit_without_calls(self, permit: bool) -> Self {
+        Self { permit_without_calls: permit, ..self }
+    }
+
+    /// Strikes that are forgiven. 2.
+    pub const fn max_strikes(self, strikes: u32) -> Self {
+        Self { max_strikes: strikes, ..self }
+    }
+}
+
+/// The time between two PINGs without streams, where that is not permitted: that of TCP's keepalive
+/// (RFC 1122 §4.2.3.6).
+const WITHOUT_STREAMS: Duration = Duration::from_secs(2 * 3600);
+
+/// The PINGs that came while nothing was sent.
+#[derive(Debug)]
+struct Strikes {
+    policy: Option<PingPolicy>,
+    count: u32,
+    /// `None` if the next one is good whenever it comes.
+    last_good: Option<Instant>,
+}
+
 /// The budgets of one connection, and how often each was drawn on.
 #[derive(Debug)]
 pub(crate) struct Abuse {
+    strikes: Strikes,
     buckets: [Bucket; Rates::LEN],
     counters: [u64; Limit::ALL.len()],
     rates: std::sync::Arc<Rates>,
+    /// Content that was sent, and has not paid for events yet.
+    content: Content,
+}
+
+/// Pieces and bytes of content.
+#[derive(Clone, Copy, Debug, Default)]
+struct Content {
+    pieces: u32,
+    len: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     left: u32,
+    /// How much it holds when full.
+    burst: u32,
     /// Time up to which what it earns is in `left`.
     filled_at: Instant,
 }
 
 impl Abuse {
-    pub(crate) fn new(rates: std::sync::Arc<Rates>, now: Instant) -> Self {
-        let bucket = |limit: Limit| Bucket { left: rates.get(limit).burst, filled_at: now };
+    pub(crate) fn new(rates: std::sync::Arc<Rates>, pings: Option<PingPolicy>, now: Instant) -> Self {
+        let bucket = |limit: Limit| {
+            let burst = rates.get(limit).burst;
+            Bucket { left: burst, burst, filled_at: now }
+        };
         let buckets = std::array::from_fn(|index| bucket(Limit::ALL[index]));
-        Self { buckets, counters: [0; Limit::ALL.len()], rates }
+        let strikes = Strikes { policy: pings, count: 0, last_good: None };
+        Self { strikes, buckets, counters: [0; Limit::ALL.len()], rates, content: Content::default() }
+    }
+
+    /// A PING came, which has paid already.
+    pub(crate) fn strike(&mut self, now: Instant, has_streams: bool) -> Result<(), ConnectionError> {
+        let Some(policy) = self.strikes.policy else { return Ok(()) };
+        let wait = match has_streams || policy.permit_without_calls {
+            true => policy.permit_time,
+            false => WITHOUT_STREAMS,
+        };
+        let is_good = self.strikes.last_good.is_none_or(|last| now.saturating_duration_since(last) >= wait);
+        if is_good {
+            self.strikes.last_good = Some(now);
+            return Ok(());
+        }
+        self.strikes.count += 1;
+        if self.strikes.count > policy.max_strikes {
+            return Err(self.exceeded(Limit::PingStrikes, policy.max_strikes.into()));
+        }
+        Ok(())
+    }
+
+    /// Headers or content were sent: the peer may ask again, and may measure.
+    #[inline]
+    pub(crate) fn allow_pings(&mut self, count: u32) {
+        self.earn(Limit::Pings, count);
+        self.strikes.count = 0;
+        self.strikes.last_good = None;
     }
 
     /// One more event of a kind that has a rate.
@@ -157,6 +260,10 @@ impl Abuse {
         // Events come in batches that have the same time.
         if self.buckets[limit as usize].filled_at != now {
             self.refill(limit, now);
+        }
+        // There are many more pieces of content than events that it pays for.
+        if matches!(limit, Limit::WindowUpdates | Limit::Pings) && self.content.pieces > 0 {
+            self.earn_by_content();
         }
         let bucket = &mut self.buckets[limit as usize];
         match bucket.left.checked_sub(1) {
@@ -168,6 +275,7 @@ impl Abuse {
         Ok(())
     }
 
+    #[inline(never)]
     fn refill(&mut self, limit: Limit, now: Instant) {
         let rate = self.rates.get(limit);
         let bucket = &mut self.buckets[limit as usize];
@@ -185,6 +293,21 @@ impl Abuse {
         bucket.filled_at += Duration::from_nanos(time as u64);
     }
 
+    /// A piece of content was sent. A receiver may give its windows back in pieces as small as it reads, and
+    /// may measure its round trip with each frame.
+    #[inline]
+    pub(crate) fn sent(&mut self, len: usize) {
+        self.content.pieces = self.content.pieces.saturating_add(1);
+        self.content.len = self.content.len.saturating_add(len as u64);
+    }
+
+    fn earn_by_content(&mut self) {
+        let Content { pieces, len } = std::mem::take(&mut self.content);
+        let by_len = u32::try_from(len / 128).unwrap_or(u32::MAX);
+        self.earn(Limit::WindowUpdates, pieces.saturating_mul(4).saturating_add(by_len));
+        self.allow_pings(pieces.saturating_mul(2));
+    }
+
     /// Useful work pays for events to come.
     #[inline]
     pub(crate) fn earn(&mut self, limit: Limit, count: u32) {
@@ -195,9 +318,8 @@ impl Abuse {
     /// The same, up to the burst.
     #[inline]
     pub(crate) fn earn_back(&mut self, limit: Limit) {
-        let burst = self.rates.get(limit).burst;
         let bucket = &mut self.buckets[limit as usize];
-        if bucket.left < burst {
+        if bucket.left < bucket.burst {
             bucket.left += 1;
         }
     }
@@ -230,7 +352,7 @@ mod tests {
     fn a_bucket_empties_and_fills_with_time() {
         let start = Instant::now();
         let rates = Rates { pings: Rate::new(3, 2), ..Rates::default() };
-        let mut abuse = Abuse::new(std::sync::Arc::new(rates), start);
+        let mut abuse = Abuse::new(std::sync::Arc::new(rates), None, start);
         for _ in 0..3 {
             assert_eq!(abuse.spend(Limit::Pings, start), Ok(()));
         }
@@ -249,13 +371,61 @@ mod tests {
     }
 
     #[test]
+    fn content_earns_window_updates_and_pings() {
+        let now = Instant::now();
+        let none = Rate::new(0, 0);
+        let rates = Rates { window_updates: none, pings: none, ..Rates::default() };
+        let mut abuse = Abuse::new(std::sync::Arc::new(rates), None, now);
+        (0..3).for_each(|_| abuse.sent(128));
+        // Four for each piece, and one for 128 bytes.
+        assert!((0..15).all(|_| abuse.spend(Limit::WindowUpdates, now).is_ok()));
+        assert!(abuse.spend(Limit::WindowUpdates, now).is_err());
+        assert!((0..6).all(|_| abuse.spend(Limit::Pings, now).is_ok()));
+        assert!(abuse.spend(Limit::Pings, now).is_err());
+    }
+
+    #[test]
     fn useful_work_earns_events() {
         let now = Instant::now();
         let rates = Rates { window_updates: Rate::new(0, 0), ..Rates::default() };
-        let mut abuse = Abuse::new(std::sync::Arc::new(rates), now);
+        let mut abuse = Abuse::new(std::sync::Arc::new(rates), None, now);
         abuse.earn(Limit::WindowUpdates, 2);
         assert_eq!(abuse.spend(Limit::WindowUpdates, now), Ok(()));
         assert_eq!(abuse.spend(Limit::WindowUpdates, now), Ok(()));
         assert!(abuse.spend(Limit::WindowUpdates, now).is_err());
+    }
+
+    #[test]
+    fn pings_that_come_too_soon_are_strikes_until_something_is_sent() {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let start = Instant::now();
+        let mut abuse = Abuse::new(std::sync::Arc::default(), Some(PingPolicy::default()), start);
+        let ping = |abuse: &mut Abuse, minutes: u32, has_streams| {
+            abuse.strike(start + minutes * MINUTE, has_streams).is_ok()
+        };
+        // With streams one in five minutes is good. What comes too soon does not move the time on.
+        assert!(ping(&mut abuse, 0, true) && ping(&mut abuse, 5, true) && ping(&mut abuse, 10, true));
+        assert!(ping(&mut abuse, 11, true) && ping(&mut abuse, 15, true));
+        // Without streams it is one in two hours.
+        assert!(ping(&mut abuse, 134, false));
+        assert!(ping(&mut abuse, 135, false));
+        let error = abuse.strike(start + 136 * MINUTE, false).expect_err("the third strike");
+        assert_eq!(error, ConnectionError::Abuse { limit: Limit::PingStrikes, allowed: 2 });
+        assert_eq!((&*error.debug_data(), error.code().0), ("too_many_pings", 11));
+        abuse.allow_pings(1);
+        assert!((0..3).all(|_| ping(&mut abuse, 136, false)));
+        assert!(!ping(&mut abuse, 136, false));
+    }
+
+    #[test]
+    fn a_policy_may_permit_pings_without_streams() {
+        let start = Instant::now();
+        let policy = PingPolicy::default()
+            .permit_time(Duration::from_secs(1))
+            .permit_without_calls(true)
+            .max_strikes(0);
+        let mut abuse = Abuse::new(std::sync::Arc::default(), Some(policy), start);
+        assert!((0..100).all(|second| abuse.strike(start + Duration::from_secs(second), false).is_ok()));
+        assert!(abuse.strike(start + Duration::from_millis(99_999), false).is_err());
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::abuse::{Patience, Rates};
+use crate::abuse::{Patience, PingPolicy, Rates};
+use crate::connection::Keepalive;
 use crate::hpack::ListLimits;
 
 /// The settings of a connection. Cheap to clone, and shared by all connections of a server or client.
@@ -31,6 +32,8 @@ pub struct Config {
     pub(crate) never_indexed: Arc<[Box<str>]>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) patience: Patience,
+    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) ping_policy: Option<PingPolicy>,
 }
 
 impl Default for Config {
@@ -57,6 +60,8 @@ impl Default for Config {
                 header_block: Duration::from_secs(10),
                 send_stall: Duration::from_secs(300),
             },
+            keepalive: None,
+            ping_policy: None,
         }
     }
 }
@@ -176,5 +181,21 @@ impl Config {
     pub fn send_stall_timeout(mut self, timeout: Duration) -> Self {
         self.patience.send_stall = timeout;
         self
+    }
+
+    /// Finds out whether the peer is still there; see [`Keepalive`]. Off.
+    pub fn keepalive(self, keepalive: impl Into<Option<Keepalive>>) -> Self {
+        Self { keepalive: keepalive.into(), ..self }
+    }
+
+    /// What [`keepalive`](Self::keepalive) was given.
+    pub fn keepalive_settings(&self) -> Option<Keepalive> {
+        self.keepalive
+    }
+
+    /// How often clients may send PING while a server sends them nothing; see [`PingPolicy`]. As often as
+    /// [`Rates::pings`] allows.
+    pub fn ping_policy(self, policy: impl Into<Option<PingPolicy>>) -> Self {
+        Self { ping_policy: policy.into(), ..self }
     }
 }

@@ -3,6 +3,7 @@
 mod control;
 mod data;
 mod headers;
+mod keepalive;
 mod memory;
 mod send;
 mod shutdown;
@@ -25,6 +26,8 @@ use crate::settings::{self, PeerSettings};
 use crate::stream::{StreamKey, Streams};
 use data::Partial;
 use headers::OpenBlock;
+pub use keepalive::Keepalive;
+use keepalive::Life;
 use memory::Held;
 pub use memory::Pressure;
 pub use send::Fields;
@@ -126,11 +129,14 @@ pub struct Connection {
     control_frames: VecDeque<u64>,
 
     shutdown: Shutdown,
+    /// Why it is shut down.
+    goaway_text: &'static str,
     /// The last stream that the peer's GOAWAY named.
     peer_goaway: Option<StreamId>,
     /// The last stream that our GOAWAY named.
     own_goaway: StreamId,
     timeouts: Timeouts,
+    life: Life,
     abuse: Abuse,
 
     held: Held,
@@ -209,10 +215,12 @@ impl Connection {
             output,
             control_frames: VecDeque::new(),
             shutdown: Shutdown::Open,
+            goaway_text: "",
             peer_goaway: None,
             own_goaway: StreamId::MAX,
             timeouts: Timeouts::new(&config.patience, now),
-            abuse: Abuse::new(Arc::clone(&config.rates), now),
+            life: Life::new(now),
+            abuse: Abuse::new(Arc::clone(&config.rates), config.ping_policy, now),
             held: Held::default(),
             pressure: Pressure::None,
             is_heavy: false,
@@ -249,6 +257,11 @@ impl Connection {
     /// output is written, the transport is to be closed.
     pub fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
+    }
+
+    /// Whether both sides have shown that they speak HTTP/2: the peer's first SETTINGS are there.
+    fn is_established(&self) -> bool {
+        self.phase == Phase::Open
     }
 
     /// Bytes that the engine itself holds on the heap. [`held`](Self::held) counts payloads too.
@@ -300,6 +313,9 @@ impl Connection {
         if std::mem::take(&mut self.is_capacity_due) {
             return Ok(Some(Event::Capacity));
         }
+        if input.is_empty() {
+            return Ok(None);
+        }
         match self.receive(now, input) {
             Ok(None) if std::mem::take(&mut self.is_capacity_due) => Ok(Some(Event::Capacity)),
             Ok(event) => Ok(event),
@@ -311,11 +327,20 @@ impl Connection {
         }
     }
 
+    /// Whether [`poll_event`](Self::poll_event) has something to tell without any input.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        self.is_capacity_due || !self.events.is_empty()
+    }
+
     fn receive<'b>(
         &mut self,
         now: Instant,
         input: &mut &'b [u8],
     ) -> Result<Option<Event<'b>>, ConnectionError> {
+        if !input.is_empty() {
+            self.life.hear(now);
+        }
         loop {
             if self.phase == Phase::Closed {
                 *input = &[];
@@ -326,11 +351,11 @@ impl Connection {
             {
                 return Ok(None);
             }
-            while self.partial != Partial::None {
+            while !matches!(self.partial, Partial::None) {
                 if let Some(event) = self.partial(now, input) {
                     return Ok(Some(event));
                 }
-                if self.partial != Partial::None && input.is_empty() {
+                if input.is_empty() && !matches!(self.partial, Partial::None) {
                     return Ok(None);
                 }
             }
@@ -348,6 +373,9 @@ impl Connection {
                 let padding = is_padded.then(|| head[HEADER_LEN]);
                 *input = rest;
                 self.data(now, header, padding)?;
+                if let Some(event) = self.partial(now, input) {
+                    return Ok(Some(event));
+                }
             } else {
                 let taken = HEADER_LEN + header.len as usize;
                 let Some((head, rest)) = input.split_at_checked(taken) else {
@@ -374,6 +402,7 @@ impl Connection {
     }
 
     /// Whether the whole preface has come (RFC 9113 §3.4).
+    #[cold]
     fn preface(&mut self, seen: usize, input: &mut &[u8]) -> Result<bool, ConnectionError> {
         let wanted = &PREFACE[seen..];
         let len = wanted.len().min(input.len());
@@ -425,8 +454,22 @@ impl Connection {
         if needs_connection && !is_connection {
             return Err(ConnectionError::protocol("a frame of the connection, on a stream (RFC 9113 6)"));
         }
+        if header.kind == kind::HEADERS {
+            return self.headers_frame(now, header, payload);
+        }
+        self.rare_frame(now, header, payload)
+    }
+
+    /// A frame that comes less often than HEADERS and DATA. Apart from those, so that they need not keep ready
+    /// what is only needed here.
+    #[inline(never)]
+    fn rare_frame(
+        &mut self,
+        now: Instant,
+        header: FrameHeader,
+        payload: &[u8],
+    ) -> Result<Option<Event<'static>>, ConnectionError> {
         match header.kind {
-            kind::HEADERS => return self.headers_frame(now, header, payload),
             kind::CONTINUATION => return self.continuation(now, header, payload),
             kind::PRIORITY => self.priority(now, header, payload)?,
             kind::RST_STREAM => self.rst_stream(now, header, payload)?,
@@ -444,8 +487,9 @@ impl Connection {
     }
 
     /// Ends the connection with a GOAWAY that says why.
+    #[cold]
     fn fail(&mut self, error: &ConnectionError) {
-        self.close(error.code(), &error.to_string());
+        self.close(error.code(), &error.debug_data());
     }
 
     /// A frame that answers the peer. Too many that are not taken are an attack.
@@ -482,6 +526,7 @@ impl Connection {
     }
 
     /// The peer broke a rule on a stream: resets it, and tells the application.
+    #[cold]
     fn fault(&mut self, now: Instant, key: StreamKey, fault: StreamFault) -> Result<(), ConnectionError> {
         let budget = if fault == StreamFault::Refused { Limit::RefusedStreams } else { Limit::LocalResets };
         self.abuse.spend(budget, now)?;

@@ -1,5 +1,6 @@
 //! Errors, and what each becomes on the wire.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -98,6 +99,12 @@ pub enum ConnectionError {
         /// Its value, in the unit of the setting.
         allowed: u64,
     },
+    /// Nothing came from the peer for the time that [`Keepalive`](crate::Keepalive) allows.
+    #[error("nothing came within {allowed:?} after a keepalive PING")]
+    Keepalive {
+        /// How long was waited after the PING.
+        allowed: Duration,
+    },
     /// The peer did not do in time what it had to.
     #[error("{what} took longer than {allowed:?}")]
     Timeout {
@@ -134,6 +141,17 @@ impl ConnectionError {
             }
             Self::Compression(_) => ErrorCode::COMPRESSION_ERROR,
             Self::Timeout { .. } => ErrorCode::SETTINGS_TIMEOUT,
+            // The peer broke no rule, if it gets to read this at all.
+            Self::Keepalive { .. } => ErrorCode::NO_ERROR,
+        }
+    }
+
+    /// What GOAWAY adds for people; and for programs where these are known to look at it.
+    pub(crate) fn debug_data(&self) -> Cow<'static, str> {
+        match self {
+            // Clients that read this ask less often from then on.
+            Self::Abuse { limit: Limit::PingStrikes, .. } => "too_many_pings".into(),
+            error => error.to_string().into(),
         }
     }
 }

@@ -27,9 +27,9 @@ mod output;
 mod settings;
 mod stream;
 
-pub use abuse::{Limit, Rate, Rates};
+pub use abuse::{Limit, PingPolicy, Rate, Rates};
 pub use config::Config;
-pub use connection::{Connection, Fields, Pressure, Role};
+pub use connection::{Connection, Fields, Keepalive, Pressure, Role};
 pub use error::{
     ConnectionError, ErrorCode, HeaderListTooLarge, OpenError, ResetReason, SendError, StreamFault,
 };

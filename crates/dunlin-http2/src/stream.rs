@@ -14,8 +14,7 @@
 //!
 //! Idle streams are those above the last identifier. Closed ones are all others that are not kept.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
@@ -180,34 +179,23 @@ impl Stream {
     }
 }
 
-/// Identifiers come in order and are few at a time (bounded by the setting), so a hash that spreads
-/// neighbours is enough.
-#[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u32(byte.into()));
-    }
-
-    fn write_u32(&mut self, id: u32) {
-        self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
-    }
-}
-
 /// The streams of a connection that are not closed, and some that the application still uses.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     slots: Vec<Option<Stream>>,
     free: Vec<u32>,
-    by_id: HashMap<StreamId, u32, BuildHasherDefault<IdHasher>>,
+    len: usize,
+    /// The slots of streams by the low bits of their identifiers. Those come in order and are few at a time, so
+    /// that nearly every stream finds its place free. What is there may be of a stream that is gone.
+    places: Vec<u32>,
+    /// The slots of those that do not.
+    others: BTreeMap<StreamId, u32>,
     /// The stream that was asked for last: frames of a stream often come together.
     last: Option<StreamKey>,
 }
+
+/// Places for the first streams.
+const PLACES: usize = 16;
 
 impl Streams {
     pub(crate) fn insert(&mut self, stream: Stream) -> StreamKey {
@@ -222,27 +210,72 @@ impl Streams {
                 (self.slots.len() - 1) as u32
             }
         };
-        self.by_id.insert(id, slot);
+        self.len += 1;
+        if self.len * 2 > self.places.len() {
+            self.grow();
+        } else {
+            self.place(id, slot);
+        }
         let key = StreamKey { id, slot };
         self.last = Some(key);
         key
     }
 
+    #[inline]
     pub(crate) fn find(&mut self, id: StreamId) -> Option<StreamKey> {
         if let Some(last) = self.last
             && last.id == id
         {
             return Some(last);
         }
-        let key = StreamKey { id, slot: *self.by_id.get(&id)? };
+        let key = self.lookup(id)?;
         self.last = Some(key);
         Some(key)
     }
 
+    fn lookup(&self, id: StreamId) -> Option<StreamKey> {
+        let slot = *self.places.get(self.place_of(id))?;
+        let key = StreamKey { id, slot };
+        if self.get(key).is_some() {
+            return Some(key);
+        }
+        Some(StreamKey { id, slot: *self.others.get(&id)? })
+    }
+
+    /// Identifiers of one side are odd, or even.
+    #[inline]
+    fn place_of(&self, id: StreamId) -> usize {
+        (id.get() / 2) as usize & self.places.len().wrapping_sub(1)
+    }
+
+    fn place(&mut self, id: StreamId, slot: u32) {
+        let place = self.place_of(id);
+        let held_by = self.slots.get(self.places[place] as usize).and_then(Option::as_ref);
+        // The stream of the slot that is written there may have another place.
+        let is_taken = held_by.is_some_and(|stream| stream.id != id && self.place_of(stream.id) == place);
+        if is_taken {
+            self.others.insert(id, slot);
+        } else {
+            self.places[place] = slot;
+        }
+    }
+
+    fn grow(&mut self) {
+        self.places = vec![0; (self.places.len() * 2).max(PLACES)];
+        self.others.clear();
+        for slot in 0..self.slots.len() {
+            if let Some(id) = self.slots[slot].as_ref().map(|stream| stream.id) {
+                self.place(id, slot as u32);
+            }
+        }
+    }
+
+    #[inline]
     pub(crate) fn get(&self, key: StreamKey) -> Option<&Stream> {
         self.slots.get(key.slot as usize)?.as_ref().filter(|stream| stream.id == key.id)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: StreamKey) -> Option<&mut Stream> {
         self.slots.get_mut(key.slot as usize)?.as_mut().filter(|stream| stream.id == key.id)
     }
@@ -253,14 +286,18 @@ impl Streams {
         }
         self.slots[key.slot as usize] = None;
         self.free.push(key.slot);
-        self.by_id.remove(&key.id);
+        self.len -= 1;
+        if !self.others.is_empty() {
+            self.others.remove(&key.id);
+        }
         if self.last == Some(key) {
             self.last = None;
         }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        self.len
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (StreamKey, &mut Stream)> {
@@ -281,12 +318,13 @@ impl Streams {
     pub(crate) fn capacity(&self) -> usize {
         self.slots.capacity() * size_of::<Option<Stream>>()
             + self.free.capacity() * 4
-            + self.by_id.capacity() * (size_of::<(StreamId, u32)>() + 1)
+            + self.places.capacity() * 4
+            + self.others.len() * size_of::<(StreamId, u32)>()
     }
 
     /// Gives memory back if there are no streams.
     pub(crate) fn shrink(&mut self) {
-        if self.by_id.is_empty() {
+        if self.len == 0 {
             *self = Self::default();
         }
     }
@@ -312,6 +350,37 @@ mod tests {
         assert!(streams.get(second).is_some());
         assert_eq!(streams.find(StreamId::from_wire(1)), None);
         assert_eq!(streams.find(StreamId::from_wire(3)), Some(second));
+    }
+
+    #[test]
+    fn streams_are_found_whichever_identifiers_share_a_place() {
+        let mut random = 7u64;
+        let mut below = |limit: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % limit
+        };
+        for step in [2, 2 * PLACES as u32, 4 * PLACES as u32] {
+            let (mut streams, mut living, mut id) = (Streams::default(), Vec::<StreamKey>::new(), 1);
+            let mut had_others = false;
+            for _ in 0..5000 {
+                if living.is_empty() || (living.len() < 100 && below(2) == 0) {
+                    living.push(streams.insert(stream(id)));
+                    // Most identifiers share their place with others, some come in order.
+                    id += if below(4) == 0 { 2 } else { step };
+                } else {
+                    let gone = living.swap_remove(below(living.len() as u64) as usize);
+                    streams.remove(gone);
+                    assert_eq!(streams.find(gone.id), None);
+                }
+                had_others |= !streams.others.is_empty();
+                for key in &living {
+                    assert_eq!(streams.find(key.id), Some(*key));
+                }
+                assert_eq!(streams.len(), living.len());
+                assert!(streams.others.len() <= living.len() && streams.places.len() <= 4 * 128);
+            }
+            assert!(had_others || step == 2);
+        }
     }
 
     #[test]

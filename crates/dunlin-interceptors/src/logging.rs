@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use dunlin_grpc::intercept::{CallView, Direction, Interceptor, Interest, MessageRef, Side};
+use dunlin_grpc::intercept::{CallSpan, CallView, Direction, Interceptor, Interest, MessageRef, Side};
 use dunlin_grpc::{CallKind, Code, Status};
 use dunlin_protobuf::json::EncodeOptions;
 use tokio::time::Instant;
-use tracing::Level;
+use tracing::{Level, Span};
 
 use crate::request_id::CurrentRequestId;
 
@@ -30,6 +30,9 @@ type Filter = Arc<dyn Fn(&dyn CallView, Code) -> bool + Send + Sync>;
 /// | `peer.address` | the other end |
 /// | `grpc.sent`, `grpc.sent_bytes`, `grpc.received`, `grpc.received_bytes` | messages, and their bytes on the wire |
 /// | `request_id` | of [`RequestId`](crate::RequestId), if that stands around |
+///
+/// The events stand in the span of the call, if an interceptor that traces calls stands outside of this one; so
+/// they have its trace.
 ///
 /// Metadata are never written. [`payloads`](Self::payloads) are, if asked for, without the fields that the
 /// schema marks with `debug_redact`.
@@ -171,6 +174,8 @@ const MAX_NAME: usize = 200;
 impl Interceptor for Logging {
     fn on_start(&self, call: &dyn CallView) {
         if self.starts {
+            let span = CallSpan::of(call);
+            let _within = span.as_ref().map(Span::enter);
             tracing::event!(
                 target: "dunlin::calls",
                 Level::DEBUG,
@@ -194,6 +199,8 @@ impl Interceptor for Logging {
         let took = Instant::now().into_std().saturating_duration_since(call.began());
         let given = call.deadline().map(|deadline| deadline.saturating_duration_since(call.began()));
         let id = call.extension::<CurrentRequestId>();
+        let span = CallSpan::of(call);
+        let _within = span.as_ref().map(Span::enter);
         event_at!(
             (self.levels)(call.side(), code),
             protocol = "grpc",
@@ -227,6 +234,8 @@ impl Interceptor for Logging {
         }
         let json = EncodeOptions::new().redact().to_string(message.as_reflect());
         let json = json.unwrap_or_else(|error| format!("(no JSON: {error})"));
+        let span = CallSpan::of(call);
+        let _within = span.as_ref().map(Span::enter);
         tracing::event!(
             target: "dunlin::calls",
             Level::DEBUG,

@@ -271,6 +271,17 @@ pub(crate) fn read_dynamic(message: &dyn Reflect, found: &Found<'_>) -> Result<O
     Ok(is_set.then_some(storage))
 }
 
+/// The value of an extension that is known by its number only.
+#[derive(Clone, Debug)]
+pub struct ExtensionValue(pub(crate) Storage);
+
+impl ExtensionValue {
+    /// Lends the value for reading.
+    pub fn slot_ref(&self) -> SlotRef<'_> {
+        self.0.slot_ref()
+    }
+}
+
 /// Puts a value in the place of what was there.
 pub(crate) fn store(
     unknown: &mut UnknownFields,

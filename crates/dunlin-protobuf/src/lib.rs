@@ -58,7 +58,7 @@ pub mod wkt;
 
 pub use decode::{DecodeError, DecodeErrorKind};
 pub use encode::EncodeOptions;
-pub use extension::{Extend, Extension};
+pub use extension::{Extend, Extension, ExtensionValue};
 pub use limits::{LimitError, Limits};
 pub use message::{DecodeOptions, Encoded, Fields, Message, Reflect, View};
 pub use registry::Registry;

@@ -8,8 +8,10 @@ use alloc::vec::Vec;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use crate::DecodeError;
 use crate::dynamic::{DynamicMessage, DynamicPool, is_within};
-use crate::message::{Fields, Message};
+use crate::extension::{ExtensionValue, read_dynamic};
+use crate::message::{Fields, Message, Reflect};
 use crate::table::{FieldTable, MessageTable, TableRef};
 
 type Make = fn() -> Box<dyn Fields<'static>>;
@@ -99,6 +101,20 @@ impl Registry {
             return Some(TableRef::Static(table));
         }
         self.pools.iter().find_map(|pool| pool.message(full_name))
+    }
+
+    /// The value that an extension with this number has in a message; `None` if it is not set, or the
+    /// registry does not know it.
+    ///
+    /// # Errors
+    /// When the bytes that are there are no value of the extension's type.
+    pub fn extension_value(
+        &self,
+        message: &dyn Reflect,
+        number: u32,
+    ) -> Result<Option<ExtensionValue>, DecodeError> {
+        let Some(found) = self.extension(message.table().full_name(), number) else { return Ok(None) };
+        Ok(read_dynamic(message, &found)?.map(ExtensionValue))
     }
 
     pub(crate) fn extension(&self, message: &str, number: u32) -> Option<Found<'_>> {

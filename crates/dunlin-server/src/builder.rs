@@ -1,5 +1,7 @@
 //! The settings of a server.
 
+mod connections;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use dunlin_http2::{Config, Field, HeaderBlock};
 #[cfg(feature = "tls")]
 use dunlin_transport::ServerTls;
 use dunlin_transport::accept::ConnectionLimit;
-use dunlin_transport::{BindError, EndpointError, Ledger, ListenerOptions};
+use dunlin_transport::{BindError, ConnectionObserver, EndpointError, Ledger, ListenerOptions};
 
 use crate::intercept::{Intercepted, Unknown};
 use crate::lifecycle::{End, ShutdownPhase};
@@ -19,6 +21,7 @@ use crate::placement::{Cost, Placement};
 use crate::router::{Route, Router};
 use crate::running::Handler;
 use crate::serve::{BoundServer, Server};
+pub(crate) use connections::Connections;
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -36,9 +39,11 @@ pub(crate) struct Settings {
     pub(crate) blocks: Blocks,
     pub(crate) config: Arc<Config>,
     pub(crate) listener: ListenerOptions,
-    pub(crate) connections: ConnectionLimit,
+    pub(crate) places: ConnectionLimit,
+    pub(crate) connections: Connections,
     pub(crate) ledger: Ledger,
     pub(crate) end: End,
+    pub(crate) observer: Option<Arc<dyn ConnectionObserver>>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ServerTls>,
 }
@@ -151,10 +156,12 @@ pub struct Builder {
     encodings: Encodings,
     send_compressed: Encoding,
     listener: ListenerOptions,
-    connections: ConnectionLimit,
+    places: ConnectionLimit,
+    connections: Connections,
     max_memory: usize,
     shutdown_delay: Duration,
     shutdown_grace: Duration,
+    observer: Option<Arc<dyn ConnectionObserver>>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
 }
@@ -183,10 +190,12 @@ impl Default for Builder {
             encodings: Encodings::default(),
             send_compressed: Encoding::Identity,
             listener: ListenerOptions::default(),
-            connections: ConnectionLimit::new(10_000),
+            places: ConnectionLimit::new(10_000),
+            connections: Connections::default(),
             max_memory: 1 << 30,
             shutdown_delay: Duration::ZERO,
             shutdown_grace: Duration::from_secs(30),
+            observer: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -295,7 +304,7 @@ impl Builder {
 
     /// Connections at a time, over all addresses. 10,000; further ones wait to be accepted.
     pub fn max_connections(mut self, connections: usize) -> Self {
-        self.connections = ConnectionLimit::new(connections);
+        self.places = ConnectionLimit::new(connections);
         self
     }
 
@@ -304,6 +313,12 @@ impl Builder {
     /// streams, and end.
     pub fn max_memory(mut self, bytes: usize) -> Self {
         self.max_memory = bytes;
+        self
+    }
+
+    /// Who is told of connections: that they begin, why they end, and which never came that far. Nobody.
+    pub fn connection_observer(mut self, observer: impl ConnectionObserver) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -364,6 +379,7 @@ impl Builder {
             .max_window_size(self.max_window);
         let router = router(self.methods, self.placements, &self.interceptors)?;
         let hooks = hooks.built(router.routes.values().map(|route| route.method.service()));
+        let config = self.connections.engine(config);
         let settings = Settings {
             // All streams together never owe the connection more than half of its window.
             credit_step: (self.connection_window as usize / (2 * streams)).clamp(1, 16 << 10),
@@ -378,9 +394,11 @@ impl Builder {
             router,
             interceptors: self.interceptors,
             listener: self.listener,
+            places: self.places,
             connections: self.connections,
             ledger: Ledger::new(self.max_memory),
             end: End { hooks, delay: self.shutdown_delay, grace: self.shutdown_grace },
+            observer: self.observer,
             #[cfg(feature = "tls")]
             tls: self.tls,
         };
@@ -404,6 +422,7 @@ impl Builder {
                 return value(setting, &bytes, "from 65,535 to 2,147,483,647");
             }
         }
+        self.connections.check()?;
         if self.max_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return value("max_timeout", &"0", "more than 0");
         }
@@ -473,6 +492,7 @@ fn router(
         let path: Box<str> = method.path().into();
         let placement =
             placements.iter().rev().find(|(of, _)| **of == *path).map(|(_, placement)| *placement);
+        Chain::register(interceptors, &method);
         let chain = Chain::resolve(interceptors, Side::Server, &method).map(Arc::new);
         let route = Route {
             handler: if chain.is_some() { Arc::new(Intercepted(handler)) } else { handler },

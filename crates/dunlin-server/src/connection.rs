@@ -23,6 +23,7 @@ use tokio::task::AbortHandle;
 
 use crate::builder::Settings;
 use crate::call::{Peer, ServerCall};
+use crate::lifetime::Lifetime;
 use crate::methods::unknown_method;
 use crate::placement::{Placement, TURN_BUDGET};
 use crate::router::Route;
@@ -72,6 +73,7 @@ pub(crate) struct ServerConnection {
     runnable: VecDeque<StreamKey>,
     /// No deadline is before this.
     next_deadline: Option<Instant>,
+    lifetime: Lifetime,
     /// Bytes held of requests that are not whole.
     assembling: usize,
     /// The headers of the last request, and what was found out of them: most calls have the same.
@@ -135,7 +137,12 @@ impl Call {
 }
 
 impl ServerConnection {
-    pub(crate) fn new(settings: Arc<Settings>, peer: Arc<Peer>, link: Handle<Operation>) -> Self {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        peer: Arc<Peer>,
+        link: Handle<Operation>,
+        lifetime: Lifetime,
+    ) -> Self {
         Self {
             settings,
             peer,
@@ -144,6 +151,7 @@ impl ServerConnection {
             count: 0,
             runnable: VecDeque::new(),
             next_deadline: None,
+            lifetime,
             assembling: 0,
             last: None,
             out: Outgoing::default(),
@@ -172,6 +180,7 @@ impl ServerConnection {
         has_ended: bool,
         now: Instant,
     ) {
+        self.lifetime.begin();
         let (route, head) = match self.resolve(&headers) {
             Ok(found) => found,
             Err(refusal) => return self.refuse(connection, key, &refusal),
@@ -709,12 +718,14 @@ impl ConnectionHandler for ServerConnection {
         }
     }
 
-    fn poll(&mut self, connection: &mut Connection, _: &mut Context<'_>, _: Instant) {
+    fn poll(&mut self, connection: &mut Connection, _: &mut Context<'_>, now: Instant) {
         self.run(connection);
+        self.lifetime.look(connection, self.count, now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.next_deadline
+        let of_lifetime = self.lifetime.poll_timeout(self.count);
+        self.next_deadline.into_iter().chain(of_lifetime).min()
     }
 
     fn memory(&self) -> usize {
@@ -722,7 +733,10 @@ impl ConnectionHandler for ServerConnection {
     }
 
     fn timeout(&mut self, connection: &mut Connection, now: Instant) {
-        self.expire(connection, now);
+        if self.next_deadline.is_some_and(|deadline| deadline <= now) {
+            self.expire(connection, now);
+        }
+        self.lifetime.timeout(connection, self.count, now);
     }
 
     fn closed(&mut self, _: &Connection, reason: &CloseReason) {

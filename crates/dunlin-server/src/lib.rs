@@ -35,6 +35,7 @@ mod context;
 pub mod dynamic;
 mod intercept;
 mod lifecycle;
+mod lifetime;
 mod methods;
 mod placement;
 mod router;
@@ -58,6 +59,9 @@ pub use together::serve_all;
 #[cfg(feature = "tower")]
 pub use tower::{HttpService, ResponseBody};
 
+pub use dunlin_http2::Keepalive;
+pub use dunlin_transport::accept::AtLimit;
+pub use dunlin_transport::proxy_protocol::{self, ProxyProtocol};
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ServerTls, TlsInfo};
 pub use dunlin_transport::{Address, ConnectionInfo, Endpoint};

@@ -9,7 +9,10 @@ use std::time::Duration;
 use dunlin_http2::Connection;
 use dunlin_transport::accept::{AcceptHandle, Accepted, AcceptorBuilder};
 use dunlin_transport::pipe::{self, PipeConnector};
-use dunlin_transport::{Acceptor, Address, CloseReason, Driver, Endpoint, Handle, Listener, Operations};
+use dunlin_transport::{
+    Acceptor, Address, CloseReason, ConnectionInfo, ConnectionObserver, Driver, Endpoint, Handle, Listener,
+    Operations,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -17,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::builder::{Builder, ServeError, Settings};
 use crate::connection::{Operation, ServerConnection};
 use crate::lifecycle::{End, ShutdownPhase};
+use crate::lifetime::{Lifetime, Limits};
 
 /// A server: its services and settings, without an address yet. Cheap to clone, and may serve several
 /// addresses.
@@ -48,19 +52,24 @@ impl Server {
     /// Serves a listener that was made elsewhere.
     pub fn on(&self, listener: Listener) -> BoundServer {
         let shared = Arc::new(Shared::new(&self.settings));
-        let bound = BoundServer { server: self.clone(), acceptors: Vec::new(), shared };
-        bound.and(listener)
+        let limits = self.settings.connections.limits;
+        BoundServer { server: self.clone(), acceptors: Vec::new(), limits, shared }.and(listener)
     }
 
     /// Serves this process only, with everything that goes over a wire otherwise. Runs on the runtime that
     /// it is called on, until it is shut down.
     pub fn in_process(&self) -> InProcess {
+        self.in_process_with(self.settings.connections.limits)
+    }
+
+    /// The same, with other limits of the lifetime of connections.
+    pub(crate) fn in_process_with(&self, limits: Limits) -> InProcess {
         let (connector, listener) = pipe::listen(IN_PROCESS_BACKLOG, IN_PROCESS_BUFFER);
-        let builder = Acceptor::builder().connection_limit(self.settings.connections.clone());
+        let builder = Acceptor::builder().connection_limit(self.settings.places.clone());
         let builder = builder.ledger(self.settings.ledger.clone()).max_handshakes(usize::MAX);
-        let acceptor = builder.build(listener);
+        let acceptor = builder.observer(self.settings.observer.clone()).build(listener);
         let shared = Arc::new(Shared::new(&self.settings));
-        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], shared };
+        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], limits, shared };
         let shutdown = bound.shutdown_handle();
         tokio::spawn(bound.serve());
         InProcess { connector, shutdown }
@@ -95,6 +104,8 @@ impl InProcess {
 pub struct BoundServer {
     server: Server,
     acceptors: Vec<Acceptor>,
+    /// Of each connection.
+    limits: Limits,
     shared: Arc<Shared>,
 }
 
@@ -234,10 +245,11 @@ impl BoundServer {
     /// Serves a further listener.
     pub fn and(mut self, listener: Listener) -> Self {
         let settings = &self.server.settings;
-        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS changes it"))]
         let mut builder: AcceptorBuilder = Acceptor::builder()
-            .connection_limit(settings.connections.clone())
-            .ledger(settings.ledger.clone());
+            .connection_limit(settings.places.clone())
+            .ledger(settings.ledger.clone())
+            .observer(settings.observer.clone());
+        builder = settings.connections.acceptor(builder);
         #[cfg(feature = "tls")]
         if let Some(tls) = &settings.tls {
             builder = builder.tls(tls.clone());
@@ -279,7 +291,7 @@ impl BoundServer {
     /// [`shutdown_grace`](crate::Builder::shutdown_grace) to end.
     ///
     /// # Errors
-    /// A listener that has failed.
+    /// A listener that has failed; see [`serve`](Self::serve).
     pub async fn serve_until(self, signal: impl Future<Output = ()> + Send) -> Result<Drained, ServeError> {
         let (handle, grace) = (self.shutdown_handle(), self.shutdown_grace());
         let mut serving = std::pin::pin!(self.serve());
@@ -294,9 +306,10 @@ impl BoundServer {
     /// Serves until it is shut down by its [handle](Self::shutdown_handle), and everything has ended.
     ///
     /// # Errors
-    /// A listener that has failed.
+    /// A listener that has failed. The server was shut down then, with
+    /// [`shutdown_grace`](Builder::shutdown_grace): no call was lost by it.
     pub async fn serve(self) -> Result<Drained, ServeError> {
-        let Self { server, acceptors, shared } = self;
+        let Self { server, acceptors, limits, shared } = self;
         let mut phase = shared.phase.subscribe();
         shared.connections().stops.extend(acceptors.iter().map(Acceptor::handle));
         if matches!(*phase.borrow_and_update(), Phase::Draining(_)) {
@@ -307,20 +320,28 @@ impl BoundServer {
         let mut loops = JoinSet::new();
         for acceptor in acceptors {
             let (settings, shared) = (Arc::clone(&server.settings), Arc::clone(&shared));
-            loops.spawn(accept(acceptor, settings, shared, Arc::clone(&connections)));
+            loops.spawn(accept(acceptor, settings, limits, shared, Arc::clone(&connections)));
         }
+        let mut failure = None;
         let accepting = async {
             while let Some(joined) = loops.join_next().await {
                 match joined {
-                    Ok(result) => result?,
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        tracing::error!(%error, "a listener failed: the server ends");
+                        if *shared.phase.borrow() == Phase::Serving {
+                            let handle = ShutdownHandle { shared: Arc::clone(&shared) };
+                            handle.shut_down(shared.end.grace);
+                        }
+                        failure.get_or_insert(error);
+                    }
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                     Err(_) => {}
                 }
             }
-            Ok::<(), ServeError>(())
         };
         tokio::select! {
-            result = accepting => result?,
+            () = accepting => {}
             // Never over.
             () = shared.drain_in_time() => {}
         }
@@ -348,7 +369,10 @@ impl BoundServer {
             // A peer that takes nothing of the last output is given up by its driver.
             connections.wait().await;
         }
-        Ok(Drained { cut_off: cut_off.load(Ordering::Relaxed) })
+        match failure {
+            Some(failure) => Err(failure),
+            None => Ok(Drained { cut_off: cut_off.load(Ordering::Relaxed) }),
+        }
     }
 }
 
@@ -387,13 +411,15 @@ impl Drop for Tracked {
 async fn accept(
     mut acceptor: Acceptor,
     settings: Arc<Settings>,
+    limits: Limits,
     shared: Arc<Shared>,
     tracker: Arc<Tracker>,
 ) -> Result<(), ServeError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     while let Some(accepted) = acceptor.next().await? {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(connection(id, accepted, Arc::clone(&settings), Arc::clone(&shared), tracker.track()));
+        let (settings, shared) = (Arc::clone(&settings), Arc::clone(&shared));
+        tokio::spawn(connection(id, accepted, settings, limits, shared, tracker.track()));
     }
     Ok(())
 }
@@ -402,14 +428,18 @@ async fn connection(
     id: u64,
     accepted: Accepted,
     settings: Arc<Settings>,
+    limits: Limits,
     shared: Arc<Shared>,
     _tracked: Tracked,
 ) {
     let now = Instant::now().into_std();
-    let engine = Connection::server(Arc::clone(&settings.config), now);
+    // What TLS took of the time for the handshake is gone.
+    let engine = Connection::server(Arc::clone(&settings.config), accepted.at);
     let (link, operations) = Operations::new();
     let peer = Arc::new(accepted.info);
-    let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone());
+    let observed = Observed::begin(settings.observer.clone(), &peer);
+    let lifetime = Lifetime::new(limits, now, fastrand::f64());
+    let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone(), lifetime);
     shared.connections().open.insert(id, link.clone());
     if matches!(*shared.phase.borrow(), Phase::Draining(_)) {
         let _ = link.submit(Operation::ShutDown);
@@ -418,6 +448,7 @@ async fn connection(
         Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
     shared.connections().open.remove(&id);
     drop(accepted.permit);
+    observed.end(&reason);
     match reason {
         CloseReason::Shutdown | CloseReason::ByPeer => {
             tracing::debug!(peer = %peer.peer, %reason, "connection closed");
@@ -428,6 +459,37 @@ async fn connection(
         reason => {
             let cause = std::error::Error::source(&reason).map(ToString::to_string);
             tracing::info!(peer = %peer.peer, %reason, cause, "connection closed");
+        }
+    }
+}
+
+/// A connection that someone wants to hear of. It ends in any case.
+struct Observed {
+    observer: Option<Arc<dyn ConnectionObserver>>,
+    peer: Arc<ConnectionInfo>,
+}
+
+impl Observed {
+    fn begin(observer: Option<Arc<dyn ConnectionObserver>>, peer: &Arc<ConnectionInfo>) -> Self {
+        if let Some(observer) = &observer {
+            observer.opened(peer);
+        }
+        Self { observer, peer: Arc::clone(peer) }
+    }
+
+    fn end(mut self, reason: &CloseReason) {
+        if let Some(observer) = self.observer.take() {
+            observer.closed(&self.peer, reason);
+        }
+    }
+}
+
+impl Drop for Observed {
+    /// The task has panicked, or the runtime is gone.
+    fn drop(&mut self) {
+        if let Some(observer) = self.observer.take() {
+            let lost = io::Error::other("the task of the connection has ended");
+            observer.closed(&self.peer, &CloseReason::Io(lost));
         }
     }
 }

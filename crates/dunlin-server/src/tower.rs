@@ -20,6 +20,7 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body::{Body, Frame};
 
 use self::bridge::{Bridge, Operation};
+use crate::lifetime::Limits;
 use crate::serve::{InProcess, Server};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -60,7 +61,7 @@ impl Shared {
         {
             return Ok(handle.clone());
         }
-        let server = self.server.in_process();
+        let server = self.server.in_process_with(Limits::default());
         let (io, _) = server.connector().connect().await?;
         let engine = Connection::client(bridge::config(), tokio::time::Instant::now().into_std());
         let (handle, operations) = Operations::new();

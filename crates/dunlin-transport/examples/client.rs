@@ -45,7 +45,9 @@ struct Totals {
 /// One connection.
 struct Client {
     options: Options,
-    totals: Arc<Mutex<Totals>>,
+    /// Counted here while the connection lives, and given back when it ends.
+    totals: Totals,
+    all: Arc<Mutex<Totals>>,
     request: HeaderBlock,
     trailers: HeaderBlock,
     pattern: Bytes,
@@ -65,20 +67,18 @@ struct Call {
 /// The content of all bodies repeats after so many bytes.
 const PATTERN: usize = 1 << 20;
 const CHUNK: usize = 64 << 10;
+/// Content below is copied into the output, other content is sent by reference.
+const SMALL: usize = 4096;
 
 impl Client {
-    fn totals(&self) -> std::sync::MutexGuard<'_, Totals> {
-        self.totals.lock().expect("nothing panics under the lock")
-    }
-
     fn open(&mut self, connection: &mut Connection, now: Instant) {
         while !self.is_going && self.in_flight < self.options.concurrency {
-            if self.totals().left == 0 {
+            if self.totals.left == 0 {
                 break;
             }
             let has_content = self.options.body > 0 || self.options.trailers;
             let Ok(stream) = connection.open(&self.request, !has_content) else { return };
-            self.totals().left -= 1;
+            self.totals.left -= 1;
             self.in_flight += 1;
             let slot = stream.slot as usize;
             if self.calls.len() <= slot {
@@ -95,7 +95,7 @@ impl Client {
                 self.send(connection, stream);
             }
         }
-        if self.in_flight == 0 && self.totals().left == 0 {
+        if self.in_flight == 0 && self.totals.left == 0 {
             connection.shut_down(now);
         }
     }
@@ -108,7 +108,14 @@ impl Client {
             let len = CHUNK.min(call.left_to_send).min(PATTERN - at);
             call.left_to_send -= len;
             let is_last = call.left_to_send == 0 && !has_trailers;
-            if connection.send_data(stream, self.pattern.slice(at..at + len), is_last).is_err() {
+            let part = at..at + len;
+            let sent = if len < SMALL {
+                connection
+                    .send_data_with(stream, len, is_last, |out| out.extend_from_slice(&self.pattern[part]))
+            } else {
+                connection.send_data(stream, self.pattern.slice(part), is_last)
+            };
+            if sent.is_err() {
                 return;
             }
         }
@@ -123,7 +130,7 @@ impl Client {
         let (echo, body) = (self.options.echo, self.options.body);
         let is_short = echo && body > 0 && call.received != body;
         let lacks_trailers = echo && self.options.trailers && !call.has_trailers;
-        let mut totals = self.totals();
+        let totals = &mut self.totals;
         match reset {
             Some(ResetReason::NotProcessed | ResetReason::Remote(ErrorCode::REFUSED_STREAM)) => {
                 totals.left += 1;
@@ -149,7 +156,7 @@ impl ConnectionHandler for Client {
         match event {
             Event::Headers { stream, kind, headers, end_stream } => {
                 if kind == HeadersKind::Informational {
-                    self.totals().informational += 1;
+                    self.totals.informational += 1;
                 }
                 if let Some(Some(call)) = self.calls.get_mut(stream.slot as usize) {
                     match kind {
@@ -163,7 +170,7 @@ impl ConnectionHandler for Client {
                     }
                 }
                 if kind == HeadersKind::Trailers {
-                    self.totals().trailers += 1;
+                    self.totals.trailers += 1;
                 }
                 if end_stream {
                     self.finish(stream, None);
@@ -171,7 +178,7 @@ impl ConnectionHandler for Client {
                 }
             }
             Event::Data { stream, data, end_stream } => {
-                self.totals().bytes += data.len() as u64;
+                self.totals.bytes += data.len() as u64;
                 if let Some(Some(call)) = self.calls.get_mut(stream.slot as usize) {
                     if self.options.echo && self.options.body > 0 {
                         let at = call.received % PATTERN;
@@ -209,11 +216,12 @@ impl ConnectionHandler for Client {
             if self.calls[slot].is_some() {
                 self.calls[slot] = None;
                 self.in_flight -= 1;
-                let mut totals = self.totals();
+                let totals = &mut self.totals;
                 totals.failed += 1;
                 totals.first_failure.get_or_insert_with(|| "the connection was closed".to_owned());
             }
         }
+        *self.all.lock().expect("nothing panics under the lock") = std::mem::take(&mut self.totals);
     }
 }
 
@@ -257,7 +265,8 @@ async fn run(url: &str, options: Options, insecure: bool) -> Result<Totals, Box<
         let (io, _) = connector.connect(&endpoint).await?;
         let client = Client {
             options: options.clone(),
-            totals: Arc::clone(&totals),
+            totals: before,
+            all: Arc::clone(&totals),
             request: request.clone(),
             trailers: trailers.clone(),
             pattern: pattern.clone(),

@@ -2,7 +2,9 @@
 //!
 //! `cargo run --release -p dunlin-transport --example echo -- 127.0.0.1:PORT [--tls]` prints
 //! `listening on ADDR`. It echoes the body and the trailers of a request; a request without either
-//! gets a short text. `/canned/N` answers a gRPC message of N bytes, `/stream/COUNT/N` as many of them.
+//! gets a short text. `/canned/N` answers a gRPC message of N bytes, `/stream/COUNT/N` as many of them, in
+//! pieces of as many as fit into a frame, as a call sends messages that are ready; `/stream/COUNT/N/1` one
+//! message at a time.
 //! `--tls` makes a certificate for `localhost`, and `--threads N` takes N threads instead of one.
 
 // What a program says is its interface.
@@ -51,7 +53,7 @@ struct Echo {
     shared: Arc<Shared>,
     /// By the slot of the stream.
     calls: Vec<Option<Call>>,
-    /// The large message that was answered last.
+    /// The message that was answered last.
     message: Bytes,
     /// What the path of the request before was, if the peer's compression table has it: the number
     /// stands for the text, so that is not looked at again.
@@ -62,8 +64,8 @@ struct Echo {
 enum Call {
     /// Waits for the end of the request.
     Canned(usize),
-    /// Messages that are left, and the size of each.
-    Stream { left: usize, size: usize, is_begun: bool },
+    /// Messages that are left, the size of each, and how many are sent at once.
+    Stream { left: usize, size: usize, at_once: usize, is_begun: bool },
     /// Content that is released once what is queued is sent.
     Echo { withheld: usize },
     /// Answered.
@@ -77,11 +79,10 @@ impl Call {
         if path.starts_with("/canned/") {
             Self::Canned(numbers.next().unwrap_or(0))
         } else if path.starts_with("/stream/") {
-            Self::Stream {
-                left: numbers.next().unwrap_or(0),
-                size: numbers.next().unwrap_or(0),
-                is_begun: false,
-            }
+            let left = numbers.next().unwrap_or(0);
+            let size = numbers.next().unwrap_or(0);
+            let at_once = numbers.next().unwrap_or(FRAME / (size + 5)).max(1);
+            Self::Stream { left, size, at_once, is_begun: false }
         } else {
             Self::Echo { withheld: 0 }
         }
@@ -89,6 +90,10 @@ impl Call {
 }
 
 const GREETING: &str = "dunlin\n";
+/// Messages below are copied into the output, others are sent by reference.
+const SMALL: usize = 4096;
+/// What every peer takes in a frame.
+const FRAME: usize = 16_384;
 
 impl Echo {
     fn call(&mut self, stream: StreamKey) -> Option<&mut Call> {
@@ -121,24 +126,27 @@ impl Echo {
 
     /// The request is there, or there is room for more of its answer.
     fn answer(&mut self, connection: &mut Connection, stream: StreamKey) {
-        let shared = Arc::clone(&self.shared);
+        let shared = &self.shared;
         let Some(Some(call)) = self.calls.get_mut(stream.slot as usize) else { return };
         match call {
             Call::Canned(size) => {
                 let size = *size;
                 *call = Call::Done;
                 let _ = connection.send_headers(stream, &shared.grpc, false);
-                message(connection, stream, size, &mut self.message);
+                make(&mut self.message, size);
+                send(connection, stream, &self.message, 1);
                 let _ = connection.send_trailers(stream, &shared.grpc_ok);
             }
-            Call::Stream { left, size, is_begun } => {
+            Call::Stream { left, size, at_once, is_begun } => {
                 if !*is_begun {
                     *is_begun = true;
                     let _ = connection.send_headers(stream, &shared.grpc, false);
                 }
+                make(&mut self.message, *size);
                 while *left > 0 && !connection.is_congested(stream) {
-                    *left -= 1;
-                    message(connection, stream, *size, &mut self.message);
+                    let count = (*at_once).min(*left);
+                    *left -= count;
+                    send(connection, stream, &self.message, count);
                 }
                 if *left == 0 {
                     *call = Call::Done;
@@ -154,23 +162,23 @@ impl Echo {
     }
 }
 
-/// A gRPC message: not compressed, its length, and zeros.
-fn message(connection: &mut Connection, stream: StreamKey, size: usize, large: &mut Bytes) {
-    let write = |out: &mut Vec<u8>| {
-        out.push(0);
-        out.extend_from_slice(&(size as u32).to_be_bytes());
-        out.resize(out.len() + size, 0);
+/// Makes a gRPC message of this size, unless it is there: not compressed, its length, and zeros.
+fn make(message: &mut Bytes, size: usize) {
+    if message.len() != size + 5 {
+        let mut bytes = vec![0; size + 5];
+        bytes[1..5].copy_from_slice(&(size as u32).to_be_bytes());
+        *message = bytes.into();
+    }
+}
+
+/// Sends a message so many times.
+fn send(connection: &mut Connection, stream: StreamKey, message: &Bytes, count: usize) {
+    let _ = if count == 1 && message.len() >= SMALL {
+        connection.send_data(stream, message.clone(), false)
+    } else {
+        let write = |out: &mut Vec<u8>| (0..count).for_each(|_| out.extend_from_slice(message));
+        connection.send_data_with(stream, message.len() * count, false, write)
     };
-    if size < 16_000 {
-        let _ = connection.send_data_with(stream, size + 5, false, write);
-        return;
-    }
-    if large.len() != size + 5 {
-        let mut bytes = Vec::with_capacity(size + 5);
-        write(&mut bytes);
-        *large = bytes.into();
-    }
-    let _ = connection.send_data(stream, large.clone(), false);
 }
 
 impl ConnectionHandler for Echo {

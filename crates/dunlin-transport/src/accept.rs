@@ -30,6 +30,7 @@ use crate::address::{Address, ConnectionInfo};
 use crate::io::Io;
 use crate::ledger::Ledger;
 use crate::listener::Listener;
+use crate::observe::ConnectionObserver;
 use crate::platform::{AcceptFailure, accept_failure};
 use crate::proxy_protocol::ProxyProtocol;
 #[cfg(feature = "tls")]
@@ -45,6 +46,8 @@ pub struct Accepted {
     pub info: ConnectionInfo,
     /// Its place among the allowed connections; to be kept until the connection has ended.
     pub permit: ConnectionPermit,
+    /// When it was accepted, before any handshake.
+    pub at: std::time::Instant,
     /// The memory that it shares with others, for [`Driver::with_ledger`](crate::Driver::with_ledger).
     pub ledger: Ledger,
 }
@@ -78,6 +81,7 @@ pub struct Acceptor {
     plan: Arc<Plan>,
     ledger: Ledger,
     max_handshakes: usize,
+    observer: Option<Arc<dyn ConnectionObserver>>,
     handshakes: JoinSet<Handshaken>,
     stop: Stop,
     counters: Arc<Counters>,
@@ -105,6 +109,7 @@ pub struct AcceptorBuilder {
     plan: Plan,
     ledger: Ledger,
     max_handshakes: usize,
+    observer: Option<Arc<dyn ConnectionObserver>>,
 }
 
 impl AcceptorBuilder {
@@ -149,6 +154,11 @@ impl AcceptorBuilder {
         Self { max_handshakes: handshakes.max(1), ..self }
     }
 
+    /// Who is told of connections that never get to HTTP/2. Default: nobody.
+    pub fn observer(self, observer: Option<Arc<dyn ConnectionObserver>>) -> Self {
+        Self { observer, ..self }
+    }
+
     /// Reads PROXY protocol headers. Default: off.
     pub fn proxy_protocol(mut self, proxy_protocol: ProxyProtocol) -> Self {
         self.plan.proxy_protocol = proxy_protocol;
@@ -178,6 +188,7 @@ impl AcceptorBuilder {
             plan: Arc::new(self.plan),
             ledger: self.ledger,
             max_handshakes: self.max_handshakes,
+            observer: self.observer,
             handshakes: JoinSet::new(),
             stop: Stop { stop: Arc::new(stop), stopped },
             counters: Arc::default(),
@@ -193,6 +204,7 @@ impl Default for AcceptorBuilder {
             plan: Plan::default(),
             ledger: Ledger::default(),
             max_handshakes: 1_000,
+            observer: None,
         }
     }
 }
@@ -275,7 +287,8 @@ impl Acceptor {
             };
             match event {
                 Event::Accepted(Ok(Some((io, info, permit)))) => {
-                    let accepted = Accepted { io, info, permit, ledger: self.ledger.clone() };
+                    let at = Instant::now().into_std();
+                    let accepted = Accepted { io, info, permit, at, ledger: self.ledger.clone() };
                     if self.plan.is_empty() {
                         self.counters.ready();
                         return Ok(Some(accepted));
@@ -283,7 +296,12 @@ impl Acceptor {
                     let plan = self.plan.clone();
                     self.handshakes.spawn(async move { plan.perform(accepted).await });
                 }
-                Event::Accepted(Ok(None)) => self.counters.refused(),
+                Event::Accepted(Ok(None)) => {
+                    self.counters.refused();
+                    if let Some(observer) = &self.observer {
+                        observer.refused();
+                    }
+                }
                 Event::Accepted(Err(error)) => self.failed(error)?,
                 Event::Handshaken(Ok(Ok(accepted))) => {
                     self.counters.ready();
@@ -293,6 +311,9 @@ impl Acceptor {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     debug!(%peer, %error, cause, "connection lost before HTTP/2");
                     self.counters.handshake_failed(&error);
+                    if let Some(observer) = &self.observer {
+                        observer.handshake_failed(&peer, &error);
+                    }
                 }
                 // A bug of ours, and one connection's loss.
                 Event::Handshaken(Err(error)) => error!(%error, "a handshake panicked"),

@@ -7,11 +7,12 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use dunlin_http2::{Connection, ConnectionError, ErrorCode, Event, Limit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop;
 use tokio::time::Sleep;
 use tracing::debug;
 
@@ -77,10 +78,22 @@ pub enum CloseReason {
     ByPeer,
     /// The peer broke the protocol, or a limit.
     #[error("the peer broke the protocol")]
-    Protocol(#[from] ConnectionError),
+    Protocol(#[source] ConnectionError),
+    /// The peer is gone without a word, or what lies between.
+    #[error("the peer does not answer")]
+    Unresponsive(#[source] ConnectionError),
     /// The transport failed.
     #[error("the transport failed")]
     Io(#[from] io::Error),
+}
+
+impl From<ConnectionError> for CloseReason {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::Keepalive { .. } => Self::Unresponsive(error),
+            error => Self::Protocol(error),
+        }
+    }
 }
 
 /// Bytes that one read may bring. Connections share the buffer of their thread, so that idle ones hold
@@ -140,7 +153,7 @@ pub struct Driver<S, H: ConnectionHandler> {
     rest: Vec<u8>,
     /// `rest` has not been looked at.
     is_unread: bool,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
     account: Option<Account>,
     idle: Idle,
     stage: Stage,
@@ -218,6 +231,7 @@ where
     fn run(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         // One look at the clock is enough: the runtime lets no task go on for long.
         let now = tokio::time::Instant::now().into_std();
+        self.operations.take(&mut self.batch);
         loop {
             match self.turn(cx, now) {
                 Ok(Poll::Ready(())) => {}
@@ -229,25 +243,25 @@ where
 
     /// `Pending` if there is nothing to do without waiting.
     fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
-        self.operations.take_or_park(cx, &mut self.batch);
-        let mut is_waiting = self.batch.is_empty();
         for operation in self.batch.drain(..) {
             self.handler.operation(&mut self.connection, operation, now);
         }
+        let mut is_waiting = true;
         if self.connection.output_mut().len() < OUTPUT_LIMIT {
-            is_waiting &= self.read(cx, now)?.is_pending();
+            is_waiting = self.read(cx, now)?.is_pending();
         }
         self.handler.poll(&mut self.connection, cx, now);
-        self.events(&mut &[][..], now)?;
-        // If the transport takes no more, it wakes the task when it does.
         let was_full = self.connection.output_mut().len() >= OUTPUT_LIMIT;
-        let _ = self.write(cx, now)?;
+        // Who was told something may want its poll.
+        is_waiting &= !self.write(cx, now)?;
         // Then nobody has asked for what there is to read.
         is_waiting &= !(was_full && self.connection.output_mut().len() < OUTPUT_LIMIT);
         if self.connection.is_closed() {
             return Err(CloseReason::Shutdown);
         }
-        if !is_waiting {
+        // What the turn itself has submitted needs no wake-up.
+        self.operations.take_or_park(cx, &mut self.batch);
+        if !is_waiting || !self.batch.is_empty() {
             return Ok(Poll::Ready(()));
         }
         // The runtime lets no task go on for long, so this comes soon on a busy connection as well.
@@ -255,7 +269,9 @@ where
         self.wait(cx, now)
     }
 
-    /// One read, and all events out of it. `Pending` if there is nothing to read.
+    /// Reads what there is, and hands on all events out of it. `Pending` if there is nothing more to read,
+    /// and the transport wakes the task when there is; `Ready` if there may be more, and what was read is to
+    /// be answered first.
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
         if std::mem::take(&mut self.is_unread) {
             let held = std::mem::take(&mut self.rest);
@@ -263,29 +279,38 @@ where
             return Ok(Poll::Ready(()));
         }
         let mut buffer = Buffer::take();
-        let bytes = buffer.bytes();
-        let held = self.rest.len();
-        // Frames that are not taken as they come are far smaller than the buffer, unless
-        // `max_frame_size` says otherwise.
-        let mut large;
-        let target = if held <= bytes.len() / 2 {
-            bytes
-        } else {
-            large = vec![0; held + READ_BUFFER];
-            &mut large[..]
-        };
-        target[..held].copy_from_slice(&self.rest);
-        let mut read = ReadBuf::new(&mut target[held..]);
-        if Pin::new(&mut self.io).poll_read(cx, &mut read).map_err(CloseReason::Io)?.is_pending() {
-            return Ok(Poll::Pending);
+        let mut left = READ_BUFFER;
+        loop {
+            let bytes = buffer.bytes();
+            let held = self.rest.len();
+            // Frames that are not taken as they come are far smaller than the buffer, unless
+            // `max_frame_size` says otherwise.
+            let mut large;
+            let target = if held <= bytes.len() / 2 {
+                bytes
+            } else {
+                large = vec![0; held + READ_BUFFER];
+                &mut large[..]
+            };
+            target[..held].copy_from_slice(&self.rest);
+            let mut read = ReadBuf::new(&mut target[held..]);
+            if Pin::new(&mut self.io).poll_read(cx, &mut read).map_err(CloseReason::Io)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            let count = read.filled().len();
+            let is_filled = read.remaining() == 0;
+            if count == 0 {
+                return Err(CloseReason::ByPeer);
+            }
+            self.idle = Idle::Busy;
+            self.take_in(&target[..held + count], now)?;
+            // Where a buffer was not filled there is most likely nothing more. To be told so now costs no system
+            // call, and saves a turn.
+            left = left.saturating_sub(count);
+            if is_filled || left == 0 || self.connection.output_mut().len() >= OUTPUT_LIMIT {
+                return Ok(Poll::Ready(()));
+            }
         }
-        let count = read.filled().len();
-        if count == 0 {
-            return Err(CloseReason::ByPeer);
-        }
-        self.idle = Idle::Busy;
-        self.take_in(&target[..held + count], now)?;
-        Ok(Poll::Ready(()))
     }
 
     /// All events out of `bytes`; what is left of them stands before what is read next.
@@ -297,31 +322,40 @@ where
         Ok(())
     }
 
-    /// Hands on all events out of `input`. Whether there was any.
-    fn events(&mut self, input: &mut &[u8], now: Instant) -> Result<bool, CloseReason> {
-        let mut is_any = false;
+    /// Hands on all events out of `input`.
+    fn events(&mut self, input: &mut &[u8], now: Instant) -> Result<(), CloseReason> {
         while let Some(event) = self.connection.poll_event(now, input)? {
             self.handler.event(&mut self.connection, event, now);
-            is_any = true;
+        }
+        Ok(())
+    }
+
+    /// Hands on what the connection tells without input. Whether there was anything.
+    fn told(&mut self, now: Instant) -> Result<bool, CloseReason> {
+        let is_any = self.connection.has_events();
+        if is_any {
+            self.events(&mut &[][..], now)?;
         }
         Ok(is_any)
     }
 
-    /// Writes what there is, with as few calls as it takes. `Pending` if the transport takes no more.
-    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
+    /// Writes what there is, with as few calls as it takes. If the transport takes no more, it wakes the task
+    /// when it does. Whether the application was told something, such as that there is room again.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, CloseReason> {
+        let mut is_any_told = self.told(now)?;
         loop {
-            // The application is told that there is room again, and may use it.
+            // The application may use the room.
             loop {
                 self.connection.transmit(now)?;
-                if !self.events(&mut &[][..], now)? {
+                if !self.told(now)? {
                     break;
                 }
+                is_any_told = true;
             }
-            if flush(&mut self.io, &mut self.connection, cx).map_err(CloseReason::Io)?.is_pending() {
-                return Ok(Poll::Pending);
-            }
-            if !self.connection.has_more() && self.connection.output_mut().is_empty() {
-                return Ok(Poll::Ready(()));
+            let flushed = flush(&mut self.io, &mut self.connection, cx).map_err(CloseReason::Io)?;
+            let is_done = !self.connection.has_more() && self.connection.output_mut().is_empty();
+            if flushed.is_pending() || is_done {
+                return Ok(is_any_told);
             }
         }
     }
@@ -378,12 +412,42 @@ where
             }
             return Ok(Poll::Ready(()));
         }
+        Ok(self.timer.get_or_insert_with(|| Timer::at(deadline)).wait_until(deadline, cx))
+    }
+}
+
+/// Wakes the task in time.
+#[derive(Debug)]
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    /// The task that the runtime will wake, once it knows.
+    task: Option<Waker>,
+}
+
+impl Timer {
+    fn at(deadline: Instant) -> Self {
+        Self { sleep: Box::pin(tokio::time::sleep_until(deadline.into())), task: None }
+    }
+
+    fn after(duration: Duration) -> Self {
+        Self { sleep: Box::pin(tokio::time::sleep(duration)), task: None }
+    }
+
+    /// `Pending` if the task will be woken at the deadline, or before.
+    fn wait_until(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let is_late = self.sleep.deadline() > deadline.into();
         // A timer that fires early costs one turn; setting it in each turn would cost more.
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-        if timer.deadline() > deadline.into() || timer.is_elapsed() {
-            timer.as_mut().reset(deadline.into());
+        if is_late || self.sleep.is_elapsed() {
+            self.sleep.as_mut().reset(deadline.into());
+            self.task = None;
         }
-        Ok(timer.as_mut().poll(cx))
+        // It is on its way, and need not be told again in each turn.
+        if self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        // A task that has used up its time is told so before the runtime looks at the timer.
+        self.task = coop::has_budget_remaining().then(|| cx.waker().clone());
+        self.sleep.as_mut().poll(cx)
     }
 }
 
@@ -395,11 +459,12 @@ fn flush<S: AsyncWrite + Unpin>(
 ) -> Poll<io::Result<()>> {
     while !connection.output_mut().is_empty() {
         let output = connection.output_mut();
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = output.io_slices(&mut slices);
-        let written = match &slices[..count] {
-            [one] => ready!(Pin::new(&mut *io).poll_write(cx, one))?,
-            many => ready!(Pin::new(&mut *io).poll_write_vectored(cx, many))?,
+        let written = if let Some(bytes) = output.as_slice() {
+            ready!(Pin::new(&mut *io).poll_write(cx, bytes))?
+        } else {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = output.io_slices(&mut slices);
+            ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..count]))?
         };
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -433,7 +498,7 @@ where
                         // What was queued is gone, and there is nothing more to end.
                         let _ = account.enter(held);
                     }
-                    this.timer = Some(Box::pin(tokio::time::sleep(FLUSH)));
+                    this.timer = Some(Timer::after(FLUSH));
                     this.stage = match reason {
                         CloseReason::Io(_) => Stage::Lingering(reason),
                         reason => Stage::Flushing(reason),
@@ -445,24 +510,31 @@ where
                         reason,
                         CloseReason::Protocol(ConnectionError::Abuse { limit: Limit::ServerMemory, .. })
                     );
-                    let is_late = this.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
+                    // What one that does not answer leaves unread, it will not read.
+                    let is_gone = matches!(reason, CloseReason::Unresponsive(_));
+                    let is_late =
+                        this.timer.as_mut().is_none_or(|timer| timer.sleep.as_mut().poll(cx).is_ready());
                     // A peer that waits for us to read what it sends would not read what we send.
                     let _ = this.drain(cx);
                     match flush(&mut this.io, &mut this.connection, cx) {
-                        Poll::Pending if !is_late && !is_memory_needed => {
+                        Poll::Pending if !is_late && !is_memory_needed && !is_gone => {
                             this.stage = Stage::Flushing(reason);
                             return Poll::Pending;
                         }
                         Poll::Ready(Ok(())) => {
-                            this.timer = Some(Box::pin(tokio::time::sleep(LINGER)));
+                            this.timer = Some(Timer::after(LINGER));
                             this.stage = Stage::Lingering(reason);
                         }
                         _ => return Poll::Ready(reason),
                     }
                 }
                 Stage::Lingering(reason) => {
-                    let is_over = matches!(reason, CloseReason::Io(_) | CloseReason::ByPeer);
-                    let is_late = this.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
+                    let is_over = matches!(
+                        reason,
+                        CloseReason::Io(_) | CloseReason::ByPeer | CloseReason::Unresponsive(_)
+                    );
+                    let is_late =
+                        this.timer.as_mut().is_none_or(|timer| timer.sleep.as_mut().poll(cx).is_ready());
                     let closed = Pin::new(&mut this.io).poll_shutdown(cx);
                     if is_over || is_late || (closed.is_ready() && this.drain(cx).is_ready()) {
                         return Poll::Ready(reason);

@@ -38,6 +38,7 @@ pub mod io;
 pub mod ledger;
 pub mod listener;
 pub mod network;
+pub mod observe;
 pub mod operations;
 pub mod options;
 pub mod pipe;
@@ -58,6 +59,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use io::Io;
 pub use ledger::Ledger;
 pub use listener::{BindError, Listener};
+pub use observe::ConnectionObserver;
 pub use operations::{Handle, Operations};
 pub use options::{Keepalive, ListenerOptions, SocketOptions};
 #[cfg(feature = "tls")]

@@ -94,6 +94,15 @@ impl<O> Operations<O> {
         std::mem::take(&mut state.queue)
     }
 
+    /// Swaps what is queued into `batch`, which has to be empty. The driver is awake: operations wake nobody
+    /// until it has [parked](Self::take_or_park).
+    pub fn take(&self, batch: &mut Vec<O>) {
+        debug_assert!(batch.is_empty(), "operations of the batch before were not handled");
+        let mut state = lock(&self.shared);
+        std::mem::swap(&mut state.queue, batch);
+        state.is_parked = false;
+    }
+
     /// Swaps what is queued into `batch`, which has to be empty. If there is nothing, the next
     /// operation wakes the task of `cx`.
     pub fn take_or_park(&self, cx: &Context<'_>, batch: &mut Vec<O>) {
@@ -154,6 +163,14 @@ mod tests {
         assert_eq!(batch, [0, 1, 2]);
         handle.submit(3).expect("open");
         assert_eq!(count.0.load(Ordering::Relaxed), 1, "the driver is awake");
+        batch.clear();
+        operations.take(&mut batch);
+        assert_eq!(batch, [3]);
+        batch.clear();
+        operations.take_or_park(&cx, &mut batch);
+        operations.take(&mut batch);
+        handle.submit(5).expect("open");
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "something else has woken the driver");
         drop(operations);
         assert_eq!(handle.submit(4), Err(Closed(4)));
     }

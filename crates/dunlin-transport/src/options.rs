@@ -83,6 +83,12 @@ impl SocketOptions {
         Self { user_timeout: Some(timeout), ..self }
     }
 
+    /// The same, unless a time was set already.
+    #[must_use]
+    pub fn or_user_timeout(self, timeout: Duration) -> Self {
+        Self { user_timeout: self.user_timeout.or(Some(timeout)), ..self }
+    }
+
     /// The kernel's send buffer in bytes (`SO_SNDBUF`); Linux doubles it. Default: tuned by the
     /// system, which setting a size turns off.
     #[must_use]

@@ -87,6 +87,8 @@ mod tests {
         let options = SocketOptions::default()
             .keepalive(Keepalive::after(Duration::from_secs(30)).interval(Duration::from_secs(5)).count(3))
             .user_timeout(Duration::from_secs(20))
+            // Set already.
+            .or_user_timeout(Duration::from_secs(7))
             .send_buffer_size(32 * 1024)
             .receive_buffer_size(48 * 1024);
         let listener =

@@ -52,6 +52,7 @@ fn drive(operations: &Operations<u32>, wanted: usize) -> Vec<u32> {
         operations.take_or_park(&cx, &mut batch);
         if batch.is_empty() {
             bell.wait();
+            operations.take(&mut batch);
         }
         seen.append(&mut batch);
     }

@@ -26,8 +26,9 @@
 //! A program that has messages only takes the crate with `default-features = false, features = ["std"]`.
 //! The features `std` (on by default), `chrono`, `jiff`, `serde` and `serde_json` are those of
 //! [`protobuf`]; `server`, `client`, `services`, `tls`, `gzip` and `interceptors` (what services need around their
-//! calls: [`interceptors`]) are on by default. `zstd` is not, nor are `jwt`, by which bearer tokens are JWTs, and
-//! `proto`, by which a client compiles its schema itself ([`client::dynamic`]).
+//! calls: [`interceptors`]) are on by default. `zstd` is not, nor are `jwt`, by which bearer tokens are JWTs,
+//! `proto`, by which a client compiles its schema itself ([`client::dynamic`]), and `telemetry`: metrics and
+//! traces of calls, which `prometheus` and `opentelemetry` hand to the crates that they are named after.
 //! Off are also `blocking`, for calls from plain threads, and `testing`, for tests of programs: servers within the
 //! process, mocks, recorded calls, faults.
 #![no_std]
@@ -36,7 +37,7 @@
 pub use dunlin_client as client;
 #[cfg(feature = "blocking")]
 pub use dunlin_client::blocking;
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "client", feature = "server", feature = "telemetry"))]
 pub use dunlin_grpc as grpc;
 #[cfg(feature = "interceptors")]
 pub use dunlin_interceptors as interceptors;
@@ -49,6 +50,32 @@ pub use dunlin_server as server;
 pub use dunlin_services as services;
 #[cfg(feature = "testing")]
 pub use dunlin_testing as testing;
+
+/// Metrics and traces of calls, for servers and clients.
+///
+/// ```
+/// # #[cfg(all(feature = "server", feature = "client", feature = "prometheus"))]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use dunlin::telemetry::{Metrics, Naming, Tracing};
+/// use dunlin::{Channel, Server};
+///
+/// let metrics = Metrics::new(Naming::Prometheus);
+/// let mut registry = prometheus_client::registry::Registry::default();
+/// registry.register_collector(Box::new(metrics.clone()));
+///
+/// let server = Server::builder().interceptor(Tracing::new()).interceptor(metrics.clone());
+/// let server = server.connection_observer(metrics.clone()); // .add_service(…).serve(…)
+/// let channel = Channel::builder("shop:50051").interceptor(Tracing::new()).interceptor(metrics);
+/// # drop((server, channel));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(all(feature = "server", feature = "client", feature = "prometheus")))]
+/// # fn main() {}
+/// ```
+#[cfg(feature = "telemetry")]
+pub mod telemetry {
+    pub use dunlin_telemetry::*;
+}
 
 #[cfg(feature = "client")]
 pub use dunlin_client::{CallOptions, Channel, Client};

@@ -54,7 +54,8 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
         "check" => vec![health.check(first).await?.to_string()],
         "list" => health.list().await?.iter().map(|(name, state)| format!("{name}={state}")).collect(),
         "watch" => {
-            let mut watch = health.backoff(Backoff::default().initial(Duration::from_millis(100))).watch(first);
+            let mut watch =
+                health.backoff(Backoff::default().initial(Duration::from_millis(100))).watch(first);
             let mut states = Vec::new();
             for _ in 0..second.parse()? {
                 states.push(watch.next().await?.to_string());
@@ -64,9 +65,7 @@ async fn run(arguments: Vec<String>) -> Result<Vec<String>, Failure> {
         "services" => reflection.list_services().await?,
         "file" => paths(reflection.file_by_name(first).await?),
         "symbol" => paths(reflection.file_containing_symbol(first).await?),
-        "extensions" => {
-            reflection.extension_numbers(first).await?.iter().map(ToString::to_string).collect()
-        }
+        "extensions" => reflection.extension_numbers(first).await?.iter().map(ToString::to_string).collect(),
         "schema" => {
             let schema = Schema::new(reflection.pool().await?);
             schema.methods().map(|method| format!("{} {}", method.method(), method.kind())).collect()

@@ -20,8 +20,8 @@ struct Shop {
 fn product(name: String) -> Product {
     Product {
         name: Some(name),
-        price: Some(Money { currency: "EUR".into(), units: 3, ..Default::default() }.into()),
-        since: Some(Timestamp { seconds: 42, ..Default::default() }.into()),
+        price: Some(Money { currency: "EUR".into(), units: 3, ..Default::default() }),
+        since: Some(Timestamp { seconds: 42, ..Default::default() }),
         size: Some(product::Size::SIZE_LARGE),
         ..Default::default()
     }

@@ -25,11 +25,13 @@ const LEVELS: &[(&str, Level)] = &[
     ("dunlin-grpc", Product(2)),
     ("dunlin-lint", Product(2)),
     ("dunlin-codegen", Product(2)),
+    ("dunlin-validate", Product(2)),
     ("dunlin-transport", Product(3)),
     ("dunlin-build", Product(3)),
     ("dunlin-interceptors", Product(4)),
     ("dunlin-server", Product(4)),
     ("dunlin-client", Product(4)),
+    ("dunlin-telemetry", Product(4)),
     ("dunlin-services", Product(5)),
     ("dunlin-testing", Product(5)),
     ("dunlin", Product(6)),
@@ -50,10 +52,12 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("dunlin-grpc", &["std::net", "tokio"]),
     ("dunlin-lint", &["std::net", "async fn", "tokio"]),
     ("dunlin-codegen", &["std::net", "async fn", "tokio", "dunlin_compiler"]),
+    ("dunlin-validate", &["std::fs", "std::net", "async fn", "tokio", "dunlin_compiler"]),
     ("dunlin-build", &["async fn", "tokio"]),
     ("dunlin-transport", &["dunlin_protobuf", "dunlin_grpc"]),
     ("dunlin-server", &["dunlin_client"]),
     ("dunlin-client", &["dunlin_server"]),
+    ("dunlin-telemetry", &["std::net", "dunlin_server", "dunlin_client"]),
 ];
 
 fn level(name: &str) -> Level {

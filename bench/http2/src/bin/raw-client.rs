@@ -2,11 +2,16 @@
 //!
 //! `raw-client ADDRESS:PORT requests IN_FLIGHT COUNT SIZE` sends unary calls with messages of SIZE bytes
 //! on one connection, of `/canned/SIZE`; with a PATH behind it, of that, with SIZE bytes in field 1.
+//! `raw-client ADDRESS:PORT checked IN_FLIGHT COUNT SIZE` does for each request what no client gets around,
+//! of what `floor` answers.
 //! `raw-client ADDRESS:PORT bytes COUNT SIZE` sends SIZE bytes and waits until as many
 //! have come back, COUNT times.
 
 use std::io::{Error, Read, Result, Write};
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+
+use rustix::event::epoll;
 
 fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
     let [_, a, b, c] = (payload.len() as u32).to_be_bytes();
@@ -33,11 +38,15 @@ fn main() -> Result<()> {
     match arguments.get(1).map(String::as_str) {
         Some("requests") => {
             let path = arguments.get(5).map(String::as_str);
-            requests(io, number(2), number(3), &message(number(4), path.is_some()), path)
+            requests(io, number(2), number(3), &message(number(4), path.is_some()), path, None)
+        }
+        Some("checked") => {
+            let checks = Checks::new(&io, number(2), number(4) + 5)?;
+            requests(io, number(2), number(3), &message(number(4), false), None, Some(checks))
         }
         Some("bytes") => bytes(io, number(2), number(3)),
         _ => Err(Error::other(
-            "usage: raw-client ADDRESS:PORT requests IN_FLIGHT COUNT SIZE [PATH] | bytes COUNT SIZE",
+            "usage: raw-client ADDRESS:PORT requests IN_FLIGHT COUNT SIZE [PATH] | checked IN_FLIGHT COUNT SIZE | bytes COUNT SIZE",
         )),
     }
 }
@@ -71,12 +80,89 @@ fn message(size: usize, is_field: bool) -> Vec<u8> {
     [&[0][..], &(body.len() as u32).to_be_bytes(), &body].concat()
 }
 
+/// What any client has to know of its streams, and look at in what it gets; and a wait for more that is not the
+/// read itself, as it has other things to wait for.
+struct Checks {
+    poll: OwnedFd,
+    events: Vec<epoll::Event>,
+    /// By the low bits of identifiers, of which those in flight are neighbours.
+    calls: Vec<Call>,
+    content: usize,
+    window: i64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Call {
+    stream: u32,
+    received: usize,
+    has_headers: bool,
+    window: i64,
+}
+
+const WINDOW: i64 = 0x3fff_ffff;
+
+impl Checks {
+    fn new(io: &TcpStream, in_flight: usize, content: usize) -> Result<Self> {
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&poll, io, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+        let calls = vec![Call::default(); (in_flight * 2).next_power_of_two()];
+        Ok(Self { poll, events: Vec::with_capacity(8), calls, content, window: WINDOW })
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        self.events.clear();
+        epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut self.events), None)?;
+        Ok(())
+    }
+
+    fn call(&mut self, stream: u32) -> &mut Call {
+        let last = self.calls.len() - 1;
+        &mut self.calls[(stream / 2) as usize & last]
+    }
+
+    fn begin(&mut self, stream: u32) {
+        *self.call(stream) = Call { stream, received: 0, has_headers: false, window: WINDOW };
+    }
+
+    /// Whether a frame is in order. Header blocks are those of `floor`, which are known by heart.
+    fn is_fine(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
+        if kind > 1 {
+            return true;
+        }
+        let wanted = self.content;
+        if kind == 0 {
+            self.window -= payload.len() as i64;
+        }
+        let has_window = self.window >= 0;
+        let call = self.call(stream);
+        match (kind, flags) {
+            _ if call.stream != stream => false,
+            (0, 0) => {
+                call.received += payload.len();
+                call.window -= payload.len() as i64;
+                call.has_headers && has_window && call.window >= 0
+            }
+            (1, 4) => {
+                let is_first = !std::mem::replace(&mut call.has_headers, true);
+                is_first && matches!(payload, b"\x88\xbf" | b"\x88\x5f\x10application/grpc")
+            }
+            (1, 5) => {
+                call.stream = 0;
+                let is_ok = matches!(payload, b"\xbe" | b"\x40\x0bgrpc-status\x010");
+                is_ok && call.has_headers && call.received == wanted
+            }
+            _ => false,
+        }
+    }
+}
+
 fn requests(
     mut io: TcpStream,
     in_flight: usize,
     count: usize,
     message: &[u8],
     path: Option<&str>,
+    mut checks: Option<Checks>,
 ) -> Result<()> {
     // The first request fills the table of the server; all others are indexes into it.
     let mut first = vec![0x83, 0x86];
@@ -110,6 +196,9 @@ fn requests(
         *sent += 1;
     };
     while sent < in_flight.min(count) {
+        if let Some(checks) = &mut checks {
+            checks.begin(sent as u32 * 2 + 1);
+        }
         send(&mut out, &mut sent);
     }
     let mut buffer = vec![0; 256 << 10];
@@ -117,6 +206,9 @@ fn requests(
     while done < count {
         io.write_all(&out)?;
         out.clear();
+        if let Some(checks) = &mut checks {
+            checks.wait()?;
+        }
         let read = io.read(&mut buffer[held..])?;
         if read == 0 {
             return Err(Error::other("the server has closed the connection"));
@@ -128,12 +220,21 @@ fn requests(
             if at + 9 + len > end {
                 break;
             }
+            if let Some(checks) = &mut checks {
+                let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                if !checks.is_fine(head[3], head[4], stream, &buffer[at + 9..at + 9 + len]) {
+                    return Err(Error::other(format!("a frame that is out of order: {head:?}")));
+                }
+            }
             at += 9 + len;
             match (head[3], head[4]) {
                 (0, _) => received += len,
                 (1, flags) if flags & 1 != 0 => {
                     done += 1;
                     if sent < count {
+                        if let Some(checks) = &mut checks {
+                            checks.begin(sent as u32 * 2 + 1);
+                        }
                         send(&mut out, &mut sent);
                     }
                 }
@@ -145,6 +246,9 @@ fn requests(
         buffer.copy_within(at..end, 0);
         held = end - at;
         if received > 1 << 20 {
+            if let Some(checks) = &mut checks {
+                checks.window += received as i64;
+            }
             frame(&mut out, 8, 0, 0, &(received as u32).to_be_bytes());
             received = 0;
         }

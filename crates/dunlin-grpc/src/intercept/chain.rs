@@ -31,6 +31,7 @@ trait Erased: Send + Sync {
     fn on_end(&self, call: &dyn CallView, result: Result<(), &Status>);
     fn interest(&self) -> Interest;
     fn applies_to(&self, side: Side, method: &Method) -> bool;
+    fn on_register(&self, method: &Method);
 }
 
 impl<I: Interceptor> Erased for I {
@@ -63,6 +64,10 @@ impl<I: Interceptor> Erased for I {
 
     fn applies_to(&self, side: Side, method: &Method) -> bool {
         Interceptor::applies_to(self, side, method)
+    }
+
+    fn on_register(&self, method: &Method) {
+        Interceptor::on_register(self, method);
     }
 }
 
@@ -151,6 +156,15 @@ impl Chain {
         };
         let is_empty = chain.around.is_empty() && chain.messages.is_empty() && chain.ends.is_empty();
         (!is_empty).then_some(chain)
+    }
+
+    /// Tells those that the method is the business of that a server has it.
+    pub fn register<'i>(interceptors: impl IntoIterator<Item = &'i InterceptorRef>, method: &Method) {
+        for InterceptorRef(interceptor) in interceptors {
+            if interceptor.applies_to(Side::Server, method) {
+                interceptor.on_register(method);
+            }
+        }
     }
 
     /// Whether some stand around calls.

@@ -147,6 +147,10 @@ impl<I: Interceptor> Interceptor for Selected<I> {
         self.selects(method) && self.inner.applies_to(side, method)
     }
 
+    fn on_register(&self, method: &Method) {
+        self.inner.on_register(method);
+    }
+
     fn only(self, pattern: &str) -> Selected<Self> {
         Selected::new(self).only(pattern)
     }

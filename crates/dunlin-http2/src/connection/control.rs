@@ -19,7 +19,7 @@ const STREAMS_OF_A_WINDOW: i32 = 4;
 
 impl Connection {
     /// Sends a PING; [`Event::Pong`] follows with the same octets. Those that the connection uses
-    /// itself (`bandwdth`, `shutdown`) are answered by no event.
+    /// itself (`bandwdth`, `keepaliv`, `shutdown`) are answered by no event.
     pub fn ping(&mut self, opaque: [u8; 8]) {
         self.output.write(|out| frame::write_ping(out, 0, opaque));
     }
@@ -141,6 +141,9 @@ impl Connection {
         };
         if !header.has(flag::ACK) {
             self.abuse.spend(Limit::Pings, now)?;
+            if self.role == Role::Server {
+                self.abuse.strike(now, self.concurrent > 0)?;
+            }
             return self.control(|out| frame::write_ping(out, flag::ACK, opaque));
         }
         // Nobody has to answer what was not asked.
@@ -148,6 +151,7 @@ impl Connection {
         match opaque {
             PROBE => self.grow_windows(),
             super::shutdown::DRAIN => self.drained(),
+            opaque if Self::is_keepalive(opaque) => {}
             _ => self.events.push_back(Event::Pong { opaque }),
         }
         Ok(())

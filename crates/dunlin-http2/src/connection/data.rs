@@ -120,6 +120,7 @@ impl Connection {
         Ok(Some(key))
     }
 
+    #[cold]
     fn data_without_stream(&mut self, now: Instant, id: StreamId) -> Result<(), ConnectionError> {
         if self.is_idle(id) {
             return Err(ConnectionError::protocol("DATA on an idle stream (RFC 9113 5.1)"));

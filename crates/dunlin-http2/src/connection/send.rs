@@ -5,14 +5,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Connection, Phase, Role};
-use crate::abuse::{Abuse, Limit};
+use crate::abuse::Limit;
 use crate::error::{ConnectionError, ErrorCode, HeaderListTooLarge, OpenError, SendError};
 use crate::event::Event;
 use crate::flow::SendWindow;
 use crate::frame::{self, HEADER_LEN, StreamId, flag, kind};
 use crate::header::{Field, HeaderBlock, check_sent};
 use crate::hpack::Encoder;
-use crate::output::OutputQueue;
+use crate::output::{BY_REFERENCE, OutputQueue};
 use crate::stream::{OwnedFields, QueuedEnd, Receiving, SendQueue, Sending, Stream, StreamKey};
 
 /// The fields of a header list to send: a prepared block, more fields behind it, or both.
@@ -161,8 +161,12 @@ impl Connection {
             // A frame that says nothing costs the peer, and peers count them (CVE-2019-9518).
             return Ok(());
         }
-        self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
-        self.output.payload(data);
+        if len < BY_REFERENCE {
+            self.output.data(key.id, len, end_stream, |out| out.extend_from_slice(&data));
+        } else {
+            self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
+            self.output.payload(data);
+        }
         if end_stream {
             self.set_sending(key, Sending::Ended);
         }
@@ -170,7 +174,8 @@ impl Connection {
     }
 
     /// Sends content of `len` bytes, which `write` appends to the buffer it is given: into what is
-    /// written next, if the windows allow it, without a copy in between.
+    /// written next, if the windows allow it, without a copy in between. Pieces that leave together go into one
+    /// frame.
     ///
     /// # Errors
     /// Nothing is sent then, and `write` is not called; see [`SendError`].
@@ -196,13 +201,7 @@ impl Connection {
             write(&mut Vec::new());
             return Ok(());
         }
-        let written = self.output.write(|out| {
-            out.reserve(HEADER_LEN + len);
-            frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len);
-            let before = out.len();
-            write(out);
-            out.len() - before
-        });
+        let written = self.output.data(key.id, len, end_stream, write);
         assert_eq!(written, len, "content is not as long as announced");
         if end_stream {
             self.set_sending(key, Sending::Ended);
@@ -289,11 +288,13 @@ impl Connection {
 
     /// Whether so much waits to be sent that more should wait for [`Event::Drained`]: above 64 KiB of
     /// the stream, until it is below 32 KiB; or as much of the connection as is written at once.
+    #[inline]
     pub fn is_congested(&mut self, key: StreamKey) -> bool {
         let Some(stream) = self.streams.get_mut(key).filter(|stream| !stream.is_reset) else { return false };
         if !stream.is_congested {
-            stream.is_congested = stream.queued() > CONGESTED;
-            if !stream.is_congested && stream.queue.is_none() && self.output.len() >= OUTPUT_TARGET {
+            if let Some(queue) = &stream.queue {
+                stream.is_congested = queue.len > CONGESTED;
+            } else if self.output.len() >= OUTPUT_TARGET {
                 stream.is_congested = true;
                 self.waiting.push_back(key);
             }
@@ -373,7 +374,7 @@ impl Connection {
             self.output.write(|out| frame::write_header(out, kind::DATA, end_flag(end_stream), key.id, len));
             take(queue, len, &mut self.output);
             self.held.queued -= len;
-            earn_by_content(&mut self.abuse, len);
+            self.abuse.sent(len);
         }
         if stream.is_congested && queue.len <= CONGESTED / 2 {
             stream.is_congested = false;
@@ -420,21 +421,21 @@ impl Connection {
             }
             _ => return Err(self.sending(key, Sending::Data).err().unwrap_or(SendError::Closed)),
         };
-        // RFC 9113 §6.9.1: an empty frame needs no window.
-        let is_empty = stream.queue.is_none() && len == 0;
-        let fits = stream.queue.is_none()
-            && self.ready.is_empty()
-            && len <= self.peer.max_frame_size as usize
-            && len <= stream.send_window.available()
-            && len <= self.send_window.available()
-            && self.output.len() < OUTPUT_TARGET;
-        let is_now = is_empty || fits;
-        if is_now {
-            stream.send_window.spend(len);
-            self.send_window.spend(len);
-            earn_by_content(&mut self.abuse, len);
+        if stream.queue.is_some() {
+            return Ok(false);
         }
-        Ok(is_now)
+        // RFC 9113 §6.9.1: an empty frame needs no window.
+        let window = stream.send_window.available().min(self.send_window.available());
+        let fits = len <= window.min(self.peer.max_frame_size as usize)
+            && self.ready.is_empty()
+            && self.output.len() < OUTPUT_TARGET;
+        if !fits && len > 0 {
+            return Ok(false);
+        }
+        stream.send_window.spend(len);
+        self.send_window.spend(len);
+        self.abuse.sent(len);
+        Ok(true)
     }
 
     fn enqueue(&mut self, key: StreamKey, data: Bytes, end_stream: bool) {
@@ -497,7 +498,7 @@ impl Connection {
 
     fn write_headers(&mut self, id: StreamId, fields: Fields<'_>, end_stream: bool) {
         let most = self.peer.max_frame_size as usize;
-        self.abuse.earn(Limit::Pings, 1);
+        self.abuse.allow_pings(1);
         let encoder = &mut self.encoder;
         self.output.write(|out| write_header_block(encoder, id, fields, end_stream, most, out));
     }
@@ -517,14 +518,6 @@ impl Connection {
         woken.into_iter().for_each(|key| self.schedule(key));
         Ok(())
     }
-}
-
-/// A receiver may give its windows back in pieces as small as it reads, and may measure its round trip
-/// with each frame.
-#[inline]
-fn earn_by_content(abuse: &mut Abuse, len: usize) {
-    abuse.earn(Limit::WindowUpdates, 4 + (len / 128) as u32);
-    abuse.earn(Limit::Pings, 2);
 }
 
 fn end_flag(end_stream: bool) -> u8 {

@@ -41,16 +41,22 @@ impl Connection {
     /// its way is lost, and takes what still arrives; a client opens no more streams. The connection
     /// [is closed](Self::is_closed) once the last stream has ended.
     pub fn shut_down(&mut self, now: Instant) {
+        self.shut_down_for(now, "");
+    }
+
+    /// The same, and says why in the text of GOAWAY, which people read.
+    pub fn shut_down_for(&mut self, now: Instant, debug: &'static str) {
         if self.phase == Phase::Closed || matches!(self.shutdown, Shutdown::Announced | Shutdown::Final) {
             return;
         }
         self.shutdown = Shutdown::Announced;
+        self.goaway_text = debug;
         if self.role == Role::Client {
             self.drained();
             return;
         }
         self.output.write(|out| {
-            frame::write_goaway(out, StreamId::MAX, ErrorCode::NO_ERROR, b"");
+            frame::write_goaway(out, StreamId::MAX, ErrorCode::NO_ERROR, debug.as_bytes());
             frame::write_ping(out, 0, DRAIN);
         });
         self.timeouts.drain_begins(now);
@@ -65,8 +71,15 @@ impl Connection {
         self.timeouts.drain_ends();
         let last = self.last_peer_stream;
         self.own_goaway = last;
-        self.output.write(|out| frame::write_goaway(out, last, ErrorCode::NO_ERROR, b""));
+        let debug = self.goaway_text.as_bytes();
+        self.output.write(|out| frame::write_goaway(out, last, ErrorCode::NO_ERROR, debug));
         self.finish_drain();
+    }
+
+    /// Whether a shutdown has got to its second step: the last stream is settled, and the connection ends
+    /// with those that are there.
+    pub fn is_draining(&self) -> bool {
+        self.shutdown.is_final() || self.phase == Phase::Closed
     }
 
     /// Closes at the end of a shutdown.

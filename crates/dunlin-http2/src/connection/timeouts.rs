@@ -78,7 +78,7 @@ impl Connection {
             self.timeouts.stalls = Some(now + self.config.patience.send_stall / LOOKS.into());
         }
         let deadlines = [self.timeouts.handshake, self.timeouts.drain, self.timeouts.stalls];
-        deadlines.into_iter().chain([self.block_deadline()]).flatten().min()
+        deadlines.into_iter().chain([self.block_deadline(), self.keepalive_deadline()]).flatten().min()
     }
 
     /// Looks at what had to happen until `now`. Events may follow.
@@ -121,7 +121,7 @@ impl Connection {
         if self.timeouts.stalls.is_some_and(|deadline| deadline <= now) {
             self.look_for_stalls(now)?;
         }
-        Ok(())
+        self.keep_alive(now)
     }
 
     fn look_for_stalls(&mut self, now: Instant) -> Result<(), ConnectionError> {

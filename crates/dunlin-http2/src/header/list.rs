@@ -16,6 +16,7 @@ pub struct HeaderList {
     /// One more than the place of each pseudo-header field, 0 for those that are not there.
     pseudo: [u16; Class::PSEUDO],
     host: u16,
+    status: Option<u16>,
     content_length: Option<u64>,
     fault: Option<Malformed>,
     size: usize,
@@ -106,7 +107,8 @@ impl HeaderList {
 
     /// The whole field `:path`, with its number in the compression table.
     pub fn path_field(&self) -> Option<ReceivedField<'_>> {
-        self.pseudo_entry(Class::Path).map(|entry| self.field(entry))
+        // Its name is known, so nobody has to look whether it is text.
+        self.pseudo_entry(Class::Path).map(|entry| self.field_named(":path", entry))
     }
 
     /// `:protocol` of an extended CONNECT (RFC 8441 §4).
@@ -116,13 +118,7 @@ impl HeaderList {
 
     /// `:status` of a response, if it is three digits.
     pub fn status(&self) -> Option<u16> {
-        let entry = self.pseudo_entry(Class::Status)?;
-        match self.value(entry) {
-            digits @ [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => {
-                Some(digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')))
-            }
-            _ => None,
-        }
+        self.status
     }
 
     /// `content-length`, in bytes.
@@ -160,6 +156,7 @@ impl HeaderList {
         self.fields.clear();
         self.pseudo = [0; Class::PSEUDO];
         self.host = 0;
+        self.status = None;
         self.content_length = None;
         self.fault = None;
         self.size = 0;
@@ -174,13 +171,6 @@ impl HeaderList {
 
     pub(super) fn verdict(&self) -> Option<(MessageKind, Result<(), Malformed>)> {
         self.verdict
-    }
-
-    /// Gives buffers back that are larger than most lists need.
-    pub(crate) fn shrink(&mut self) {
-        self.clear();
-        self.bytes = Vec::new();
-        self.fields = Vec::new();
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -231,6 +221,9 @@ impl HeaderList {
                 self.blame(Malformed::PseudoRepeated);
             }
             self.pseudo[usize::from(pseudo)] = place;
+            if class == Class::Status {
+                self.note_status();
+            }
             // All before it are pseudo-header fields as long as their number is its own.
             let pseudo_fields = self.pseudo.iter().filter(|&&place| place != 0).count();
             if pseudo_fields != usize::from(place) {
@@ -249,6 +242,16 @@ impl HeaderList {
     #[cold]
     fn blame(&mut self, fault: Malformed) {
         self.fault.get_or_insert(fault);
+    }
+
+    fn note_status(&mut self) {
+        let value = self.fields.last().map_or(&[][..], |entry| self.value(entry));
+        self.status = match value {
+            digits @ [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => {
+                Some(digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')))
+            }
+            _ => None,
+        };
     }
 
     fn note_content_length(&mut self) {
@@ -286,9 +289,14 @@ impl HeaderList {
     }
 
     fn field(&self, entry: &Entry) -> ReceivedField<'_> {
+        // A name with other octets makes the list malformed, and nobody gets to see it.
+        let name = std::str::from_utf8(self.range(entry.name, entry.value)).unwrap_or_default();
+        self.field_named(name, entry)
+    }
+
+    fn field_named<'a>(&'a self, name: &'a str, entry: &Entry) -> ReceivedField<'a> {
         ReceivedField {
-            // A name with other octets makes the list malformed, and nobody gets to see it.
-            name: std::str::from_utf8(self.range(entry.name, entry.value)).unwrap_or_default(),
+            name,
             value: self.value(entry),
             is_sensitive: entry.is_sensitive,
             insertion: (entry.insertion != 0).then_some(entry.insertion),

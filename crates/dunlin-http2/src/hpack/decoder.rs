@@ -68,7 +68,8 @@ pub struct Decoder {
     /// The acknowledged SETTINGS_HEADER_TABLE_SIZE.
     allowed_size: usize,
     is_update_due: bool,
-    scratch: Arc<HeaderList>,
+    /// The list of the block before, whose memory is used again if nobody has kept it.
+    scratch: Option<Arc<HeaderList>>,
     memory: Vec<Remembered>,
     /// Bytes that it costs.
     memory_len: usize,
@@ -103,7 +104,7 @@ impl Decoder {
             table: Table::new(table_size),
             allowed_size: table_size,
             is_update_due: false,
-            scratch: Arc::default(),
+            scratch: None,
             memory: Vec::new(),
             memory_len: 0,
             next_to_forget: 0,
@@ -119,16 +120,15 @@ impl Decoder {
 
     /// Bytes that this value holds on the heap.
     pub fn memory(&self) -> usize {
-        self.table.capacity() + self.scratch.capacity() + self.memory_len
+        let scratch = self.scratch.as_ref().map_or(0, |list| list.capacity());
+        self.table.capacity() + scratch + self.memory_len
     }
 
     /// Gives back what is only there to be faster next time.
     pub fn shrink(&mut self) {
         self.memory = Vec::new();
         self.memory_len = 0;
-        if let Some(list) = Arc::get_mut(&mut self.scratch) {
-            list.shrink();
-        }
+        self.scratch = None;
     }
 
     /// Decodes a whole block.
@@ -151,7 +151,7 @@ impl Decoder {
         {
             return Ok(found);
         }
-        let mut list = std::mem::take(&mut self.scratch);
+        let mut list = self.scratch.take().unwrap_or_default();
         if Arc::get_mut(&mut list).is_none() {
             list = Arc::default();
         }
@@ -162,7 +162,7 @@ impl Decoder {
         if is_all_indexes && block.len() <= REMEMBERED_LEN {
             self.remember(block, &list);
         } else {
-            self.scratch = Arc::clone(&list);
+            self.scratch = Some(Arc::clone(&list));
         }
         Ok(list)
     }
@@ -195,7 +195,7 @@ impl Decoder {
         self.memory_len += new.cost();
         let old = std::mem::replace(&mut self.memory[place], new);
         self.memory_len -= old.cost();
-        self.scratch = old.list;
+        self.scratch = Some(old.list);
     }
 
     /// Whether the block has nothing but indexes, so that it means the same until the table changes.

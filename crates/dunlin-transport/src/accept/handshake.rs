@@ -28,6 +28,23 @@ pub enum HandshakeError {
     Tls(#[from] TlsHandshakeError),
 }
 
+impl HandshakeError {
+    /// All that [`kind`](Self::kind) may say.
+    pub const KINDS: [&'static str; 4] = ["timeout", "proxy_protocol", "alpn", "tls"];
+
+    /// What went wrong, in a word that can be a label.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "timeout",
+            Self::ProxyProtocol(_) => "proxy_protocol",
+            #[cfg(feature = "tls")]
+            Self::Tls(error) if error.is_alpn() => "alpn",
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => "tls",
+        }
+    }
+}
+
 /// The steps, in order: the PROXY protocol header, which a balancer sends in clear text, then TLS.
 #[derive(Debug)]
 pub(super) struct Plan {

@@ -176,6 +176,41 @@ mod proxy_protocol {
         assert_eq!((counts.accepted, counts.handshake_timeouts), (1, 1));
     }
 
+    /// Keeps the kinds of what went wrong.
+    #[derive(Default)]
+    struct Kinds(std::sync::Mutex<Vec<&'static str>>);
+
+    impl ConnectionObserver for Arc<Kinds> {
+        fn handshake_failed(&self, _: &Address, error: &HandshakeError) {
+            self.0.lock().unwrap().push(error.kind());
+        }
+
+        fn refused(&self) {
+            self.0.lock().unwrap().push("refused");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_observer_hears_of_connections_that_never_got_to_http_2() {
+        let kinds = Arc::new(Kinds::default());
+        let builder = Acceptor::builder()
+            .observer(Some(Arc::new(Arc::clone(&kinds))))
+            .proxy_protocol(ProxyProtocol::required())
+            .max_connections(1)
+            .at_limit(AtLimit::AcceptAndClose);
+        let (mut acceptor, address) = acceptor(builder).await;
+        let mut wrong = dial(address).await;
+        wrong.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
+        idle_until(&mut acceptor, ends(wrong)).await;
+        let mut client = dial(address).await;
+        client.write_all(HEADER).await.unwrap();
+        let _accepted = next(&mut acceptor).await;
+        let refused = dial(address).await;
+        idle_until(&mut acceptor, ends(refused)).await;
+        assert_eq!(*kinds.0.lock().unwrap(), ["proxy_protocol", "refused"]);
+        assert!(HandshakeError::KINDS.contains(&"proxy_protocol"));
+    }
+
     #[tokio::test]
     async fn a_wrong_header_is_counted_and_its_place_given_back() {
         let builder = Acceptor::builder().proxy_protocol(ProxyProtocol::required()).max_connections(1);

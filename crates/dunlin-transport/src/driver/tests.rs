@@ -1,3 +1,7 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
 use bytes::Bytes;
 use dunlin_http2::{Config, Field, StreamKey};
 use dunlin_testkit::http2::{Block, Frame, PREFACE, bytes, code, kind, read, setting};
@@ -5,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::operations::Closed;
 use crate::pipe::{self, Pipe};
 
 /// Answers a request at once, with so much content as its path says.
@@ -144,4 +149,175 @@ async fn a_connection_above_its_share_gets_no_new_streams_while_memory_is_short(
     }
     let refusals = [3, 5].map(|stream| Frame::rst_stream(stream, code::REFUSED_STREAM));
     assert_eq!(seen, [vec![], refusals.to_vec()]);
+}
+
+/// Counts how often a transport is asked, and what comes of it.
+struct Counted {
+    pipe: Pipe,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    reads: AtomicUsize,
+    empty_reads: AtomicUsize,
+    writes: AtomicUsize,
+}
+
+impl Counts {
+    fn take(&self) -> (usize, usize, usize) {
+        let take = |count: &AtomicUsize| count.swap(0, Relaxed);
+        (take(&self.reads), take(&self.empty_reads), take(&self.writes))
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.pipe).poll_read(cx, buf);
+        let count = if polled.is_ready() { &self.counts.reads } else { &self.counts.empty_reads };
+        count.fetch_add(1, Relaxed);
+        polled
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.counts.writes.fetch_add(1, Relaxed);
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}
+
+/// A driver over a pipe that counts, whose client has sent its preface and settings.
+async fn counted<H>(handler: H, window: u32) -> (Pipe, Arc<Counts>, Handle<H::Operation>)
+where
+    H: ConnectionHandler + Unpin + Send + 'static,
+    H::Operation: Unpin + Send + 'static,
+{
+    let (mut near, far) = pipe::pair(2 << 20);
+    let counts = Arc::new(Counts::default());
+    let now = tokio::time::Instant::now().into_std();
+    let connection = Connection::server(Config::default(), now);
+    let (handle, driver) =
+        Driver::new(Counted { pipe: far, counts: Arc::clone(&counts) }, connection, handler);
+    tokio::spawn(driver);
+    let hello = [Frame::settings(&[(setting::INITIAL_WINDOW_SIZE, window)]), Frame::settings_ack()];
+    near.write_all(&[PREFACE.as_slice(), &bytes(&hello)].concat()).await.expect("the server reads");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    counts.take();
+    (near, counts, handle)
+}
+
+fn request(stream: u32, path: &str) -> Vec<u8> {
+    let block = Block::new().indexed(2).indexed(6).literal(":path", path);
+    Frame::headers(stream, block.literal(":authority", "a")).end_stream().to_bytes()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_costs_one_read_one_look_for_more_and_one_write() {
+    let (mut pipe, counts, _handle) = counted(Sized, 65_535).await;
+    for stream in [1, 3, 5] {
+        pipe.write_all(&request(stream, "/100")).await.expect("the server reads");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(counts.take(), (1, 1, 1), "stream {stream}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_come_together_are_answered_in_one_write() {
+    let (mut pipe, counts, _handle) = counted(Sized, 65_535).await;
+    let requests: Vec<u8> = (0..50).flat_map(|number| request(2 * number + 1, "/100")).collect();
+    pipe.write_all(&requests).await.expect("the server reads");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(counts.take(), (1, 1, 1));
+}
+
+/// Sends content only in its poll: up to where the connection is congested, and again when it is told that
+/// there is room.
+#[derive(Default)]
+struct Polled {
+    stream: Option<StreamKey>,
+    left: usize,
+}
+
+impl ConnectionHandler for Polled {
+    type Operation = ();
+
+    fn event(&mut self, connection: &mut Connection, event: Event<'_>, _: Instant) {
+        match event {
+            Event::Headers { stream, .. } => {
+                let status = [Field::new(":status", "200")];
+                connection.send_headers(stream, &status[..], false).expect("a response");
+                (self.stream, self.left) = (Some(stream), 1000);
+            }
+            Event::Drained { stream } => self.stream = Some(stream),
+            _ => {}
+        }
+    }
+
+    fn operation(&mut self, _: &mut Connection, (): (), _: Instant) {}
+
+    fn poll(&mut self, connection: &mut Connection, _: &mut Context<'_>, _: Instant) {
+        let Some(stream) = self.stream.take() else { return };
+        while self.left > 0 && !connection.is_congested(stream) {
+            self.left -= 1;
+            connection.send_data(stream, Bytes::from(vec![0; 1000]), self.left == 0).expect("content");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_told_of_room_gets_its_poll() {
+    let (mut pipe, _counts, _handle) = counted(Polled::default(), 16 << 20).await;
+    let window = Frame::window_update(0, 16 << 20).to_bytes();
+    pipe.write_all(&[window, request(1, "/")].concat()).await.expect("the server reads");
+    let (mut octets, mut content) = (Vec::new(), 0);
+    while content < 1000 * 1000 {
+        let mut part = vec![0; 32 << 10];
+        let count = tokio::time::timeout(Duration::from_secs(1), pipe.read(&mut part)).await;
+        octets.extend_from_slice(&part[..count.expect("more comes").expect("the server writes")]);
+        let (frames, _) = read(&octets);
+        content =
+            frames.iter().filter(|frame| frame.kind == kind::DATA).map(|frame| frame.payload.len()).sum();
+    }
+}
+
+/// Submits an operation to its own connection for each request, and answers with that.
+struct Detour(Arc<std::sync::Mutex<Option<Handle<StreamKey>>>>);
+
+impl ConnectionHandler for Detour {
+    type Operation = StreamKey;
+
+    fn event(&mut self, _: &mut Connection, event: Event<'_>, _: Instant) {
+        if let Event::Headers { stream, .. } = event {
+            let handle = self.0.lock().expect("nothing panics under the lock").clone().expect("the handle");
+            assert_eq!(handle.submit(stream).map_err(|Closed(_)| "closed"), Ok(()));
+        }
+    }
+
+    fn operation(&mut self, connection: &mut Connection, stream: StreamKey, _: Instant) {
+        Sized::answer(connection, stream, 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_turn_submits_is_done_without_a_wake_up() {
+    let slot = Arc::default();
+    let (mut pipe, counts, handle) = counted(Detour(Arc::clone(&slot)), 65_535).await;
+    *slot.lock().expect("nothing panics under the lock") = Some(handle);
+    pipe.write_all(&request(1, "/")).await.expect("the server reads");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    // One more look for input, in the turn that answers: a task that is woken would look a third time.
+    assert_eq!(counts.take(), (1, 2, 1));
 }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod channel;
+mod connections;
 mod dynamic;
 mod ends;
 mod harness;
@@ -12,3 +13,4 @@ mod requests;
 #[cfg(feature = "tls")]
 mod secure;
 mod serving;
+mod wire;

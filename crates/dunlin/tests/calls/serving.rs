@@ -95,6 +95,12 @@ fn settings_that_contradict_each_other_are_refused_by_name() {
         (Server::builder().max_concurrent_streams(0), "`max_concurrent_streams` is 0"),
         (Server::builder().stream_window_size(1), "`stream_window_size` is 1"),
         (Server::builder().max_timeout(Duration::ZERO), "`max_timeout` is 0"),
+        (Server::builder().max_connection_age(Duration::ZERO), "`max_connection_age` is 0"),
+        (Server::builder().max_requests_per_connection(0), "`max_requests_per_connection` is 0"),
+        (
+            Server::builder().max_connection_age_grace(Duration::from_secs(1)),
+            "`max_connection_age_grace` and `max_connection_age`",
+        ),
         (Server::builder().max_assembling_bytes(10), "`max_receive_message_size` and `max_assembling_bytes`"),
         (
             Server::builder().accept_compressed([]).send_compressed(Encoding::Gzip),
