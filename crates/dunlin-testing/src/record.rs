@@ -346,7 +346,7 @@ impl Interceptor for Recorder {
         let message = message.as_reflect();
         let bytes: Bytes = EncodeOptions::new().encode_to_vec(message).into();
         let table = message.table();
-        let kept = RecordedMessage::new(bytes, table.full_name(), text::to_string(message.as_reflect()));
+        let kept = RecordedMessage::new(bytes, table.full_name(), text::to_string(message));
         self.log.message(self.id(call), direction, kept);
         Ok(())
     }
