@@ -13,7 +13,7 @@ use dunlin_grpc::timeout::TimeoutText;
 use dunlin_grpc::{Encodings, Metadata, Status};
 use dunlin_http2::{
     Connection, ErrorCode, Event, Field, HeaderList, HeadersKind, Keepalive, OpenError, ResetReason,
-    SendError, StreamKey,
+    SendError, StreamId, StreamKey,
 };
 use dunlin_transport::{CloseReason, ConnectionHandler};
 use tokio::sync::{mpsc, oneshot};
@@ -76,6 +76,7 @@ pub(crate) struct ClientConnection {
     settings: Arc<ChannelSettings>,
     /// What this connection keeps to.
     keepalive: Option<Keepalive>,
+    has_opened: bool,
     is_useful: bool,
     encodings: Arc<Encodings>,
     /// Bytes that all readers of the connection together may have read without telling it.
@@ -115,6 +116,7 @@ impl ClientConnection {
         Self {
             link,
             keepalive,
+            has_opened: false,
             is_useful: false,
             encodings: Arc::clone(&settings.encodings),
             credit: settings.connection_window as usize / 16,
@@ -266,6 +268,7 @@ impl ClientConnection {
             }
         };
         call.set_key(key);
+        self.has_opened = true;
         let slot = key.slot as usize;
         if self.calls.len() <= slot {
             self.calls.resize_with(slot + 1, || None);
@@ -498,7 +501,8 @@ impl ConnectionHandler for ClientConnection {
             }
             Event::Capacity => self.open_waiting(connection, now),
             Event::GoAway { last_stream, code, debug } => {
-                if self.calls.iter().flatten().any(|call| call.key.id <= last_stream) {
+                // Whether or not the calls that it took are still there.
+                if self.has_opened && last_stream != StreamId::CONNECTION {
                     self.set_useful();
                 }
                 if is_too_many_pings(code, &debug) {

@@ -362,7 +362,7 @@ mod tests {
         for step in [2, 2 * PLACES as u32, 4 * PLACES as u32] {
             let (mut streams, mut living, mut id) = (Streams::default(), Vec::<StreamKey>::new(), 1);
             let mut had_others = false;
-            for _ in 0..5000 {
+            for _ in 0..1500 {
                 if living.is_empty() || (living.len() < 100 && below(2) == 0) {
                     living.push(streams.insert(stream(id)));
                     // Most identifiers share their place with others, some come in order.

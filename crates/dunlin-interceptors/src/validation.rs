@@ -1,10 +1,15 @@
 //! Messages that are as they should be.
 
+#[cfg(feature = "protovalidate")]
+mod schema;
+
 use std::any::Any;
 use std::fmt;
 
-use dunlin_grpc::intercept::{CallView, Direction, Interceptor, Interest, MessageRef};
-use dunlin_grpc::{ErrorDetails, Status};
+use dunlin_grpc::intercept::{CallView, Direction, Interceptor, Interest, MessageRef, Side};
+use dunlin_grpc::{ErrorDetails, Method, Status};
+
+use crate::operators::is_for_operators;
 
 /// What is wrong with a message: fields, by paths as `items[2].price`, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +62,7 @@ pub trait Validate: Any {
 type Check = Box<dyn Fn(MessageRef<'_>) -> Result<(), Status> + Send + Sync>;
 
 /// Refuses messages that are not as they should be, those of streams too: INVALID_ARGUMENT with the fields in
-/// a `google.rpc.BadRequest`.
+/// a `google.rpc.BadRequest`. The services of operators are left alone.
 ///
 /// ```
 /// use dunlin_interceptors::{Validation, Violations};
@@ -107,6 +112,13 @@ impl Validation {
         self
     }
 
+    /// The rules that stand in the schemas of messages, those of protovalidate. The details have the
+    /// `buf.validate.Violations` too. A schema whose rules can not be used makes calls end with INTERNAL.
+    #[cfg(feature = "protovalidate")]
+    pub fn schema(self, validator: dunlin_validate::Validator) -> Self {
+        self.check_any(move |message| schema::check(&validator, message))
+    }
+
     /// Messages that are sent too. One that is not as it should be is the fault of this side, and is not sent;
     /// a server answers INTERNAL then.
     pub fn sent_too(mut self) -> Self {
@@ -122,7 +134,6 @@ impl Interceptor for Validation {
         direction: Direction,
         message: MessageRef<'_>,
     ) -> Result<(), Status> {
-        use dunlin_grpc::intercept::Side;
         if direction == Direction::Sent && !self.includes_sent {
             return Ok(());
         }
@@ -137,5 +148,9 @@ impl Interceptor for Validation {
 
     fn interest(&self) -> Interest {
         Interest::MESSAGES
+    }
+
+    fn applies_to(&self, _: Side, method: &Method) -> bool {
+        !is_for_operators(method)
     }
 }

@@ -35,6 +35,9 @@ pub(crate) struct Settings {
     pub(crate) max_send: usize,
     pub(crate) max_timeout: Option<Duration>,
     pub(crate) credit_step: usize,
+    /// Of a call that has no HTTP/2 stream.
+    #[cfg(feature = "tower")]
+    pub(crate) stream_window: usize,
     pub(crate) max_assembling: usize,
     pub(crate) blocks: Blocks,
     pub(crate) config: Arc<Config>,
@@ -144,6 +147,8 @@ pub struct Builder {
     methods: Methods,
     placements: Vec<(String, Placement)>,
     interceptors: Vec<InterceptorRef>,
+    #[cfg(feature = "tower")]
+    pub(crate) layers: Vec<crate::tower::AnyLayer>,
     max_receive: usize,
     max_send: usize,
     max_timeout: Option<Duration>,
@@ -178,6 +183,8 @@ impl Default for Builder {
             methods: Methods::default(),
             placements: Vec::new(),
             interceptors: Vec::new(),
+            #[cfg(feature = "tower")]
+            layers: Vec::new(),
             max_receive: 4 << 20,
             max_send: usize::MAX,
             max_timeout: None,
@@ -383,6 +390,8 @@ impl Builder {
         let settings = Settings {
             // All streams together never owe the connection more than half of its window.
             credit_step: (self.connection_window as usize / (2 * streams)).clamp(1, 16 << 10),
+            #[cfg(feature = "tower")]
+            stream_window: self.stream_window as usize,
             encodings: self.encodings,
             send_compressed: self.send_compressed,
             max_receive: self.max_receive,
@@ -402,7 +411,10 @@ impl Builder {
             #[cfg(feature = "tls")]
             tls: self.tls,
         };
-        Ok(Server::new(settings))
+        let server = Server::new(settings);
+        #[cfg(feature = "tower")]
+        let server = server.with_layers(self.layers);
+        Ok(server)
     }
 
     fn check(&self) -> Result<(), BuildError> {

@@ -1,5 +1,8 @@
 //! The calls of one connection.
 
+#[cfg(feature = "tower")]
+mod here;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -28,6 +31,7 @@ use crate::methods::unknown_method;
 use crate::placement::{Placement, TURN_BUDGET};
 use crate::router::Route;
 use crate::running::{Answer, Elsewhere, Request, Running, incident, poll_caught};
+use crate::wire::Wire;
 
 /// What others ask of a connection.
 pub(crate) enum Operation {
@@ -174,7 +178,7 @@ impl ServerConnection {
 
     fn begin(
         &mut self,
-        connection: &mut Connection,
+        connection: &mut impl Wire,
         key: StreamKey,
         headers: Arc<HeaderList>,
         has_ended: bool,
@@ -214,6 +218,7 @@ impl ServerConnection {
         let shared = Arc::new(ServerCall::new(
             key, link, headers, route, own_method, peer, now, timeout, reading, settings, chain,
         ));
+        connection.prepare(&shared);
         shared.tell_start();
         // A client that resets must not get more work done than its streams allow.
         connection.hold(key);
@@ -273,7 +278,7 @@ impl ServerConnection {
         Ok((route, head))
     }
 
-    fn refuse(&mut self, connection: &mut Connection, key: StreamKey, refusal: &Refusal) {
+    fn refuse(&mut self, connection: &mut impl Wire, key: StreamKey, refusal: &Refusal) {
         let none = Metadata::new();
         let end = EndFields::new(Some(&refusal.status), &none);
         let http_status = refusal.http_status.to_string();
@@ -292,7 +297,7 @@ impl ServerConnection {
         connection.dismiss(key);
     }
 
-    fn data(&mut self, connection: &mut Connection, key: StreamKey, data: &[u8], has_ended: bool) {
+    fn data(&mut self, connection: &mut impl Wire, key: StreamKey, data: &[u8], has_ended: bool) {
         let limit = self.settings.max_receive;
         let budget = self.settings.max_assembling - self.assembling.min(self.settings.max_assembling);
         let Some(call) = self.call(key) else {
@@ -324,7 +329,7 @@ impl ServerConnection {
     }
 
     /// Content of a call with one request, which is handed on as a whole.
-    fn one_request(&mut self, connection: &mut Connection, key: StreamKey, data: &[u8], has_ended: bool) {
+    fn one_request(&mut self, connection: &mut impl Wire, key: StreamKey, data: &[u8], has_ended: bool) {
         connection.release(key, data.len());
         let limit = self.settings.max_receive;
         let budget = self.settings.max_assembling - self.assembling.min(self.settings.max_assembling);
@@ -364,7 +369,7 @@ impl ServerConnection {
         }
     }
 
-    fn end_request(&mut self, connection: &mut Connection, key: StreamKey) {
+    fn end_request(&mut self, connection: &mut impl Wire, key: StreamKey) {
         let Some(call) = self.call(key) else { return };
         if std::mem::replace(&mut call.has_ended, true) {
             return;
@@ -386,7 +391,7 @@ impl ServerConnection {
         }
     }
 
-    fn start(&mut self, connection: &mut Connection, key: StreamKey, request: Option<Request<'_>>) {
+    fn start(&mut self, connection: &mut impl Wire, key: StreamKey, request: Option<Request<'_>>) {
         let Some(call) = self.call(key) else { return };
         let shared = &call.shared;
         // The code of the application begins here: what it does before its first `await` of a future may
@@ -408,7 +413,7 @@ impl ServerConnection {
     // ------------------------------------------------------------ work
 
     /// First polls of methods, as long as the turn has time for them.
-    fn run(&mut self, connection: &mut Connection) {
+    fn run(&mut self, connection: &mut impl Wire) {
         let mut spent = Duration::ZERO;
         let mut before = None;
         while let Some(key) = self.runnable.pop_front() {
@@ -460,7 +465,7 @@ impl ServerConnection {
 
     // ------------------------------------------------------------ responses
 
-    fn fail(&mut self, connection: &mut Connection, key: StreamKey, status: Status) {
+    fn fail(&mut self, connection: &mut impl Wire, key: StreamKey, status: Status) {
         if let Some(call) = self.call(key) {
             call.shared.cancel(&status);
         }
@@ -468,7 +473,7 @@ impl ServerConnection {
     }
 
     /// The end of a call, with its one response if it has one.
-    fn answer(&mut self, connection: &mut Connection, key: StreamKey, answer: Answer, mut out: Outgoing) {
+    fn answer(&mut self, connection: &mut impl Wire, key: StreamKey, answer: Answer, mut out: Outgoing) {
         let Some(mut call) = self.take(key) else { return };
         call.shared.set_over();
         call.shared.tell_end(answer.result.as_ref().copied());
@@ -489,7 +494,7 @@ impl ServerConnection {
 
     fn send_answer(
         &self,
-        connection: &mut Connection,
+        connection: &mut impl Wire,
         call: &mut Call,
         answer: &Answer,
         out: &mut Outgoing,
@@ -525,7 +530,7 @@ impl ServerConnection {
         connection.send_trailers(key, &end.fields()[..])
     }
 
-    fn send_headers(&self, connection: &mut Connection, call: &mut Call) -> Result<(), SendError> {
+    fn send_headers(&self, connection: &mut impl Wire, call: &mut Call) -> Result<(), SendError> {
         if std::mem::replace(&mut call.has_headers, true) {
             return Ok(());
         }
@@ -539,7 +544,7 @@ impl ServerConnection {
     }
 
     /// Sends what the method has queued, unless the stream has enough.
-    fn flush(&mut self, connection: &mut Connection, key: StreamKey) {
+    fn flush(&mut self, connection: &mut impl Wire, key: StreamKey) {
         let Some(mut call) =
             self.calls.get_mut(key.slot as usize).and_then(|call| call.take_if(|call| call.key == key))
         else {
@@ -563,7 +568,7 @@ impl ServerConnection {
 
     /// The call ends without an answer. The stream counts for as long as the method is at work, so that
     /// clients that reset do not buy work (CVE-2023-44487).
-    fn cancelled(&mut self, connection: &mut Connection, key: StreamKey, status: &Status) {
+    fn cancelled(&mut self, connection: &mut impl Wire, key: StreamKey, status: &Status) {
         match self.take(key) {
             Some(call) => {
                 call.shared.cancel(status);
@@ -576,7 +581,7 @@ impl ServerConnection {
         }
     }
 
-    fn signal(&mut self, connection: &mut Connection, call: &ServerCall, signal: Signal) {
+    fn signal(&mut self, connection: &mut impl Wire, call: &ServerCall, signal: Signal) {
         let key = call.key;
         match signal {
             Signal::Flush => self.flush(connection, key),
@@ -595,6 +600,65 @@ impl ServerConnection {
         }
     }
 
+    /// What happened to a stream.
+    fn of_stream(&mut self, connection: &mut impl Wire, event: Event<'_>, now: Instant) {
+        match event {
+            Event::Headers { stream, kind: HeadersKind::Request, headers, end_stream } => {
+                self.begin(connection, stream, headers, end_stream, now);
+            }
+            Event::Headers { stream, end_stream: true, .. } => self.end_request(connection, stream),
+            Event::Data { stream, data, end_stream } => self.data(connection, stream, data, end_stream),
+            Event::Drained { stream } if self.call(stream).is_some_and(|call| call.wants_flush) => {
+                self.flush(connection, stream);
+            }
+            Event::Reset { stream, reason } => {
+                let status = match reason {
+                    ResetReason::Remote(_) => Status::cancelled("the client has cancelled the call"),
+                    reason => head::status_of_reset(&reason),
+                };
+                self.cancelled(connection, stream, &status);
+            }
+            _ => {}
+        }
+    }
+
+    /// An operation that concerns one call.
+    fn of_call(&mut self, connection: &mut impl Wire, operation: Operation) {
+        match operation {
+            Operation::Signal(call, signal) => self.signal(connection, &call, signal),
+            Operation::Headers(call) => {
+                let key = call.key;
+                if let Some(mut call) = self
+                    .calls
+                    .get_mut(key.slot as usize)
+                    .and_then(|call| call.take_if(|call| call.key == key))
+                {
+                    let result = self.send_headers(connection, &mut call);
+                    self.calls[key.slot as usize] = Some(call);
+                    if let Err(error) = result {
+                        self.fail(connection, key, unsendable(&error));
+                    }
+                }
+            }
+            Operation::Done(call, answer, out) => {
+                let key = call.key;
+                drop(call);
+                match self.call(key) {
+                    Some(call) => {
+                        call.work = Work::Over;
+                        self.answer(connection, key, answer, out);
+                    }
+                    // It was answered for, or reset, before it was done.
+                    None => connection.dismiss(key),
+                }
+            }
+            Operation::Gone(key) => connection.dismiss(key),
+            Operation::Deadline(deadline) => self.expire_at(deadline),
+            // They concern the connection.
+            Operation::ShutDown | Operation::Close(_) => {}
+        }
+    }
+
     /// Ends all calls, as there is no connection any longer.
     fn cut_off(&mut self, status: &Status) {
         for call in std::mem::take(&mut self.calls).into_iter().flatten() {
@@ -604,7 +668,7 @@ impl ServerConnection {
     }
 
     /// Ends the calls whose time is up.
-    fn expire(&mut self, connection: &mut Connection, now: Instant) {
+    fn expire(&mut self, connection: &mut impl Wire, now: Instant) {
         self.next_deadline = None;
         for slot in 0..self.calls.len() {
             let Some(call) = &self.calls[slot] else { continue };
@@ -638,7 +702,7 @@ fn unsendable(error: &SendError) -> Status {
 }
 
 /// The answer could not be sent as it is: says so, or resets the stream.
-fn give_up(connection: &mut Connection, call: &Call, error: &SendError) {
+fn give_up(connection: &mut impl Wire, call: &Call, error: &SendError) {
     if *error == SendError::Closed {
         return;
     }
@@ -659,62 +723,17 @@ impl ConnectionHandler for ServerConnection {
     type Operation = Operation;
 
     fn event(&mut self, connection: &mut Connection, event: Event<'_>, now: Instant) {
-        match event {
-            Event::Headers { stream, kind: HeadersKind::Request, headers, end_stream } => {
-                self.begin(connection, stream, headers, end_stream, now);
-            }
-            Event::Headers { stream, end_stream: true, .. } => self.end_request(connection, stream),
-            Event::Data { stream, data, end_stream } => self.data(connection, stream, data, end_stream),
-            Event::Drained { stream } if self.call(stream).is_some_and(|call| call.wants_flush) => {
-                self.flush(connection, stream);
-            }
-            Event::Reset { stream, reason } => {
-                let status = match reason {
-                    ResetReason::Remote(_) => Status::cancelled("the client has cancelled the call"),
-                    reason => head::status_of_reset(&reason),
-                };
-                self.cancelled(connection, stream, &status);
-            }
-            _ => {}
-        }
+        self.of_stream(connection, event, now);
     }
 
     fn operation(&mut self, connection: &mut Connection, operation: Operation, now: Instant) {
         match operation {
-            Operation::Signal(call, signal) => self.signal(connection, &call, signal),
-            Operation::Headers(call) => {
-                let key = call.key;
-                if let Some(mut call) = self
-                    .calls
-                    .get_mut(key.slot as usize)
-                    .and_then(|call| call.take_if(|call| call.key == key))
-                {
-                    let result = self.send_headers(connection, &mut call);
-                    self.calls[key.slot as usize] = Some(call);
-                    if let Err(error) = result {
-                        self.fail(connection, key, unsendable(&error));
-                    }
-                }
-            }
-            Operation::Done(call, answer, out) => {
-                let key = call.key;
-                drop(call);
-                match self.call(key) {
-                    Some(call) => {
-                        call.work = Work::Over;
-                        self.answer(connection, key, answer, out);
-                    }
-                    // It was answered for, or reset, before it was done.
-                    None => connection.dismiss(key),
-                }
-            }
-            Operation::Gone(key) => connection.dismiss(key),
-            Operation::Deadline(deadline) => self.expire_at(deadline),
             Operation::ShutDown => connection.shut_down(now),
             Operation::Close(cut_off) => {
                 cut_off.fetch_add(self.count, Ordering::Relaxed);
                 connection.close(ErrorCode::NO_ERROR, "shutdown");
             }
+            operation => self.of_call(connection, operation),
         }
     }
 

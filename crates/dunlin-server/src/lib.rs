@@ -44,6 +44,7 @@ mod serve;
 mod together;
 #[cfg(feature = "tower")]
 mod tower;
+mod wire;
 
 pub use blocking::BlockingPool;
 pub use builder::{BuildError, Builder, ServeError};
@@ -57,7 +58,7 @@ pub use serve::{BoundServer, Drained, InProcess, Server, ShutdownHandle, shutdow
 pub use together::serve_all;
 
 #[cfg(feature = "tower")]
-pub use tower::{HttpService, ResponseBody};
+pub use tower::{HttpFuture, HttpService, RequestBody, ResponseBody};
 
 pub use dunlin_http2::Keepalive;
 pub use dunlin_transport::accept::AtLimit;

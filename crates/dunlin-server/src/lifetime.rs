@@ -63,6 +63,12 @@ impl Lifetime {
         }
     }
 
+    /// Of calls that come over no connection of ours.
+    #[cfg(feature = "tower")]
+    pub(crate) fn unbounded(now: Instant) -> Self {
+        Self::new(Limits::default(), now, 0.0)
+    }
+
     /// A request has come.
     pub(crate) fn begin(&mut self) {
         self.requests += 1;

@@ -10,23 +10,27 @@ use dunlin_http2::Connection;
 use dunlin_transport::accept::{AcceptHandle, Accepted, AcceptorBuilder};
 use dunlin_transport::pipe::{self, PipeConnector};
 use dunlin_transport::{
-    Acceptor, Address, CloseReason, ConnectionInfo, ConnectionObserver, Driver, Endpoint, Handle, Listener,
-    Operations,
+    Acceptor, Address, CloseReason, ConnectionHandler, ConnectionInfo, ConnectionObserver, Driver, Endpoint,
+    Handle, Io, Ledger, Listener, Operations,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::builder::{Builder, ServeError, Settings};
+use crate::call::Peer;
 use crate::connection::{Operation, ServerConnection};
 use crate::lifecycle::{End, ShutdownPhase};
-use crate::lifetime::{Lifetime, Limits};
+use crate::lifetime::Lifetime;
 
 /// A server: its services and settings, without an address yet. Cheap to clone, and may serve several
 /// addresses.
 #[derive(Clone, Debug)]
 pub struct Server {
     settings: Arc<Settings>,
+    /// What stands around the methods, if anything does.
+    #[cfg(feature = "tower")]
+    layered: Option<crate::tower::HttpService>,
 }
 
 impl Server {
@@ -36,7 +40,30 @@ impl Server {
     }
 
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings) }
+        Self {
+            settings: Arc::new(settings),
+            #[cfg(feature = "tower")]
+            layered: None,
+        }
+    }
+
+    /// The server with layers around its methods, the first one outermost.
+    #[cfg(feature = "tower")]
+    pub(crate) fn with_layers(self, layers: Vec<crate::tower::AnyLayer>) -> Self {
+        let is_any = !layers.is_empty();
+        let innermost = crate::tower::HttpService::new(&self.settings);
+        let layered = layers.into_iter().rev().fold(innermost, |inner, layer| layer(inner));
+        Self { layered: is_any.then_some(layered), ..self }
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn layered(&self) -> Option<&crate::tower::HttpService> {
+        self.layered.as_ref()
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Listens on an address: `HOST:PORT`, `unix:PATH` or `unix-abstract:NAME`. Port 0 takes a free one.
@@ -52,24 +79,18 @@ impl Server {
     /// Serves a listener that was made elsewhere.
     pub fn on(&self, listener: Listener) -> BoundServer {
         let shared = Arc::new(Shared::new(&self.settings));
-        let limits = self.settings.connections.limits;
-        BoundServer { server: self.clone(), acceptors: Vec::new(), limits, shared }.and(listener)
+        BoundServer { server: self.clone(), acceptors: Vec::new(), shared }.and(listener)
     }
 
     /// Serves this process only, with everything that goes over a wire otherwise. Runs on the runtime that
     /// it is called on, until it is shut down.
     pub fn in_process(&self) -> InProcess {
-        self.in_process_with(self.settings.connections.limits)
-    }
-
-    /// The same, with other limits of the lifetime of connections.
-    pub(crate) fn in_process_with(&self, limits: Limits) -> InProcess {
         let (connector, listener) = pipe::listen(IN_PROCESS_BACKLOG, IN_PROCESS_BUFFER);
         let builder = Acceptor::builder().connection_limit(self.settings.places.clone());
         let builder = builder.ledger(self.settings.ledger.clone()).max_handshakes(usize::MAX);
         let acceptor = builder.observer(self.settings.observer.clone()).build(listener);
         let shared = Arc::new(Shared::new(&self.settings));
-        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], limits, shared };
+        let bound = BoundServer { server: self.clone(), acceptors: vec![acceptor], shared };
         let shutdown = bound.shutdown_handle();
         tokio::spawn(bound.serve());
         InProcess { connector, shutdown }
@@ -104,8 +125,6 @@ impl InProcess {
 pub struct BoundServer {
     server: Server,
     acceptors: Vec<Acceptor>,
-    /// Of each connection.
-    limits: Limits,
     shared: Arc<Shared>,
 }
 
@@ -119,8 +138,37 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Connections {
-    open: std::collections::HashMap<u64, Handle<Operation>>,
+    open: std::collections::HashMap<u64, Link>,
     stops: Vec<AcceptHandle>,
+}
+
+/// What ends a connection.
+#[derive(Clone, Debug)]
+enum Link {
+    Plain(Handle<Operation>),
+    #[cfg(feature = "tower")]
+    Layered(Handle<crate::tower::Operation>),
+}
+
+impl Link {
+    // A connection that has ended meanwhile has nothing to end.
+
+    fn shut_down(&self) {
+        match self {
+            Self::Plain(link) => drop(link.submit(Operation::ShutDown)),
+            #[cfg(feature = "tower")]
+            Self::Layered(link) => drop(link.submit(crate::tower::Operation::ShutDown)),
+        }
+    }
+
+    fn close(&self, cut_off: &Arc<AtomicUsize>) {
+        let cut_off = Arc::clone(cut_off);
+        match self {
+            Self::Plain(link) => drop(link.submit(Operation::Close(cut_off))),
+            #[cfg(feature = "tower")]
+            Self::Layered(link) => drop(link.submit(crate::tower::Operation::Close(cut_off))),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,12 +197,34 @@ impl Shared {
         }
     }
 
-    fn submit_to_all(&self, operation: impl Fn() -> Operation) {
-        let handles: Vec<_> = self.connections().open.values().cloned().collect();
-        for handle in handles {
-            // One that has ended meanwhile has nothing to end.
-            let _ = handle.submit(operation());
+    /// A connection has begun.
+    fn opened(&self, id: u64, link: Link) {
+        self.connections().open.insert(id, link.clone());
+        if matches!(*self.phase.borrow(), Phase::Draining(_)) {
+            link.shut_down();
         }
+    }
+
+    /// A connection has ended.
+    fn closed(&self, id: u64, peer: &Peer, reason: &CloseReason) {
+        self.connections().open.remove(&id);
+        match reason {
+            CloseReason::Shutdown | CloseReason::ByPeer => {
+                tracing::debug!(peer = %peer.peer, %reason, "connection closed");
+            }
+            CloseReason::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                tracing::debug!(peer = %peer.peer, %error, "connection closed");
+            }
+            reason => {
+                let cause = std::error::Error::source(reason).map(ToString::to_string);
+                tracing::info!(peer = %peer.peer, %reason, cause, "connection closed");
+            }
+        }
+    }
+
+    fn tell_all(&self, tell: impl Fn(&Link)) {
+        let links: Vec<_> = self.connections().open.values().cloned().collect();
+        links.iter().for_each(tell);
     }
 
     fn tell(&self, phase: ShutdownPhase) {
@@ -187,7 +257,7 @@ impl Shared {
         }
         let stops = std::mem::take(&mut self.connections().stops);
         stops.iter().for_each(AcceptHandle::stop);
-        self.submit_to_all(|| Operation::ShutDown);
+        self.tell_all(Link::shut_down);
     }
 
     /// Waits for the end of the delay before the drain, over and over.
@@ -309,7 +379,7 @@ impl BoundServer {
     /// A listener that has failed. The server was shut down then, with
     /// [`shutdown_grace`](Builder::shutdown_grace): no call was lost by it.
     pub async fn serve(self) -> Result<Drained, ServeError> {
-        let Self { server, acceptors, limits, shared } = self;
+        let Self { server, acceptors, shared } = self;
         let mut phase = shared.phase.subscribe();
         shared.connections().stops.extend(acceptors.iter().map(Acceptor::handle));
         if matches!(*phase.borrow_and_update(), Phase::Draining(_)) {
@@ -319,8 +389,8 @@ impl BoundServer {
         let connections = Arc::new(Tracker::default());
         let mut loops = JoinSet::new();
         for acceptor in acceptors {
-            let (settings, shared) = (Arc::clone(&server.settings), Arc::clone(&shared));
-            loops.spawn(accept(acceptor, settings, limits, shared, Arc::clone(&connections)));
+            let (server, shared) = (server.clone(), Arc::clone(&shared));
+            loops.spawn(accept(acceptor, server, shared, Arc::clone(&connections)));
         }
         let mut failure = None;
         let accepting = async {
@@ -365,7 +435,7 @@ impl BoundServer {
         };
         let cut_off = Arc::new(AtomicUsize::new(0));
         if !in_time {
-            shared.submit_to_all(|| Operation::Close(Arc::clone(&cut_off)));
+            shared.tell_all(|link| link.close(&cut_off));
             // A peer that takes nothing of the last output is given up by its driver.
             connections.wait().await;
         }
@@ -410,57 +480,58 @@ impl Drop for Tracked {
 
 async fn accept(
     mut acceptor: Acceptor,
-    settings: Arc<Settings>,
-    limits: Limits,
+    server: Server,
     shared: Arc<Shared>,
     tracker: Arc<Tracker>,
 ) -> Result<(), ServeError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     while let Some(accepted) = acceptor.next().await? {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (settings, shared) = (Arc::clone(&settings), Arc::clone(&shared));
-        tokio::spawn(connection(id, accepted, settings, limits, shared, tracker.track()));
+        tokio::spawn(connection(id, accepted, server.clone(), Arc::clone(&shared), tracker.track()));
     }
     Ok(())
 }
 
-async fn connection(
-    id: u64,
-    accepted: Accepted,
-    settings: Arc<Settings>,
-    limits: Limits,
-    shared: Arc<Shared>,
-    _tracked: Tracked,
-) {
-    let now = Instant::now().into_std();
-    // What TLS took of the time for the handshake is gone.
-    let engine = Connection::server(Arc::clone(&settings.config), accepted.at);
-    let (link, operations) = Operations::new();
+async fn connection(id: u64, accepted: Accepted, server: Server, shared: Arc<Shared>, _tracked: Tracked) {
     let peer = Arc::new(accepted.info);
-    let observed = Observed::begin(settings.observer.clone(), &peer);
-    let lifetime = Lifetime::new(limits, now, fastrand::f64());
-    let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone(), lifetime);
-    shared.connections().open.insert(id, link.clone());
-    if matches!(*shared.phase.borrow(), Phase::Draining(_)) {
-        let _ = link.submit(Operation::ShutDown);
+    let now = Instant::now().into_std();
+    let observed = Observed::begin(server.settings.observer.clone(), &peer);
+    let lifetime = Lifetime::new(server.settings.connections.limits, now, fastrand::f64());
+    // What TLS took of the time for the handshake is gone.
+    let engine = Connection::server(Arc::clone(&server.settings.config), accepted.at);
+    #[cfg(feature = "tower")]
+    if let Some(service) = &server.layered {
+        let (link, operations) = Operations::new();
+        let handler =
+            crate::tower::LayeredConnection::new(service.clone(), Arc::clone(&peer), link.clone(), lifetime);
+        shared.opened(id, Link::Layered(link));
+        let reason = drive(accepted.io, engine, &accepted.ledger, handler, operations).await;
+        shared.closed(id, &peer, &reason);
+        observed.end(&reason);
+        return drop(accepted.permit);
     }
-    let reason =
-        Driver::with_operations(accepted.io, engine, handler, operations).with_ledger(&accepted.ledger).await;
-    shared.connections().open.remove(&id);
+    let (link, operations) = Operations::new();
+    let settings = Arc::clone(&server.settings);
+    let handler = ServerConnection::new(settings, Arc::clone(&peer), link.clone(), lifetime);
+    shared.opened(id, Link::Plain(link));
+    let reason = drive(accepted.io, engine, &accepted.ledger, handler, operations).await;
+    shared.closed(id, &peer, &reason);
     drop(accepted.permit);
     observed.end(&reason);
-    match reason {
-        CloseReason::Shutdown | CloseReason::ByPeer => {
-            tracing::debug!(peer = %peer.peer, %reason, "connection closed");
-        }
-        CloseReason::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-            tracing::debug!(peer = %peer.peer, %error, "connection closed");
-        }
-        reason => {
-            let cause = std::error::Error::source(&reason).map(ToString::to_string);
-            tracing::info!(peer = %peer.peer, %reason, cause, "connection closed");
-        }
-    }
+}
+
+fn drive<H>(
+    io: Io,
+    engine: Connection,
+    ledger: &Ledger,
+    handler: H,
+    operations: Operations<H::Operation>,
+) -> impl Future<Output = CloseReason> + use<H>
+where
+    H: ConnectionHandler + Unpin,
+    H::Operation: Unpin,
+{
+    Driver::with_operations(io, engine, handler, operations).with_ledger(ledger)
 }
 
 /// A connection that someone wants to hear of. It ends in any case.

@@ -21,7 +21,7 @@ use crate::table::Table;
 ///
 /// What was measured is [read](Self::read) from it, by the feature `prometheus` also as a collector of the
 /// crate `prometheus-client`; by the feature `opentelemetry` it goes to a
-/// [meter](MetricsBuilder::meter) besides.
+/// meter (`MetricsBuilder::meter`) besides.
 ///
 /// Series of a method are made when it is first called, or when a server is built that has it. On servers,
 /// methods that they do not have share one, whatever peers may call them.

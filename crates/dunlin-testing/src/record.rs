@@ -6,9 +6,11 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use dunlin_grpc::intercept::{CallContext, CallView, Direction, Interceptor, Interest, Next, Side};
+use dunlin_grpc::intercept::{
+    CallContext, CallView, Direction, Interceptor, Interest, MessageRef, Next, Side,
+};
 use dunlin_grpc::{Metadata, Method, Status};
-use dunlin_protobuf::{EncodeOptions, Reflect, text};
+use dunlin_protobuf::{EncodeOptions, text};
 use tokio::sync::watch;
 
 pub use call::RecordedCall;
@@ -339,8 +341,9 @@ impl Interceptor for Recorder {
         &self,
         call: &dyn CallView,
         direction: Direction,
-        message: &dyn Reflect,
+        message: MessageRef<'_>,
     ) -> Result<(), Status> {
+        let message = message.as_reflect();
         let bytes: Bytes = EncodeOptions::new().encode_to_vec(message).into();
         let table = message.table();
         let kept = RecordedMessage::new(bytes, table.full_name(), text::to_string(message));

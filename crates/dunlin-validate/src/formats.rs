@@ -114,9 +114,11 @@ pub(crate) fn is_header_value(text: &str, strict: bool) -> bool {
 mod tests {
     use super::*;
 
+    type Format = fn(&str) -> bool;
+
     #[test]
     fn formats_take_what_their_definitions_take_and_nothing_else() {
-        let rows: &[(fn(&str) -> bool, &str, bool)] = &[
+        let rows: &[(Format, &str, bool)] = &[
             (is_email, "a@b", true), // one label is a domain
             (is_email, "a.@b.c", true),
             (is_email, "a@b@c", false),

@@ -28,7 +28,8 @@
 //! [`protobuf`]; `server`, `client`, `services`, `tls`, `gzip` and `interceptors` (what services need around their
 //! calls: [`interceptors`]) are on by default. `zstd` is not, nor are `jwt`, by which bearer tokens are JWTs,
 //! `proto`, by which a client compiles its schema itself ([`client::dynamic`]), and `telemetry`: metrics and
-//! traces of calls, which `prometheus` and `opentelemetry` hand to the crates that they are named after.
+//! traces of calls, which `prometheus` and `opentelemetry` hand to the crates that they are named after;
+//! `protovalidate` has messages validated by the rules in their schemas (`validate`).
 //! Off are also `blocking`, for calls from plain threads, and `testing`, for tests of programs: servers within the
 //! process, mocks, recorded calls, faults.
 #![no_std]
@@ -50,6 +51,8 @@ pub use dunlin_server as server;
 pub use dunlin_services as services;
 #[cfg(feature = "testing")]
 pub use dunlin_testing as testing;
+#[cfg(feature = "protovalidate")]
+pub use dunlin_validate as validate;
 
 /// Metrics and traces of calls, for servers and clients.
 ///

@@ -1,4 +1,5 @@
-//! The interop server: serves the test service until it is ended by SIGTERM or SIGINT.
+//! The interop server: serves the test service until it is ended by SIGTERM or SIGINT. `--layers=true` puts
+//! layers of tower-http around it.
 
 use std::error::Error;
 use std::io::Write;
@@ -9,8 +10,12 @@ use dunlin::server::{ServerTls, shutdown_signal};
 use dunlin_interop::flags::Flags;
 use dunlin_interop::proto::TestServiceServer;
 use dunlin_interop::service::Interop;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
 
-const FLAGS: &[&str] = &["port", "use_tls", "tls_cert_file", "tls_key_file"];
+const FLAGS: &[&str] = &["port", "use_tls", "tls_cert_file", "tls_key_file", "layers"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,6 +34,14 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
     if flags.parsed("use_tls", false)? {
         let (certificate, key) = (flags.required("tls_cert_file")?, flags.required("tls_key_file")?);
         server = server.tls(ServerTls::from_pem_files(certificate, key)?);
+    }
+    if flags.parsed("layers", false)? {
+        server = server
+            .layer(TraceLayer::new_for_grpc())
+            .layer(CorsLayer::permissive())
+            .layer(CompressionLayer::new())
+            .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+            .layer(PropagateRequestIdLayer::x_request_id());
     }
     let port: u16 = flags.parsed("port", 10000)?;
     let server = server.bind(&format!("127.0.0.1:{port}")).await?;

@@ -1,10 +1,11 @@
-//! `dunlin-server ADDRESS:PORT [--threads N] [--work MICROSECONDS] [--in-place 1]`; the last for tools under
-//! which a method seems slow that is not
+//! `dunlin-server ADDRESS:PORT [--threads N] [--work MICROSECONDS] [--in-place 1] [--layers N]`; `--in-place` is
+//! for tools under which a method seems slow that is not, `--layers` puts layers of tower around that do nothing
 
-use dunlin::server::Placement;
+use dunlin::server::{HttpService, Placement};
 use dunlin::{Sender, Server, ServerContext, Status};
 use dunlin_bench_rpc::dunlin_peer::bench::{Echo, EchoServer, Msg, StreamReq};
 use dunlin_bench_rpc::{Arguments, work};
+use tower_layer::layer_fn;
 
 struct Service {
     work: usize,
@@ -39,6 +40,9 @@ fn main() {
             0 => server,
             _ => server.placement("/bench.Echo/Unary", Placement::InPlace),
         };
+        // What the way through HTTP types costs, and each layer besides.
+        let server = (0..arguments.option("--layers"))
+            .fold(server, |server, _| server.layer(layer_fn(|service: HttpService| service)));
         let bound = server.bind(arguments.text(0)).await.expect("a free address");
         println!("listening on {}", bound.local_addr());
         let _ = bound.serve().await;

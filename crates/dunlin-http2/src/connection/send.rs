@@ -41,7 +41,8 @@ impl<'a> From<(&'a HeaderBlock, &'a [Field<'a>])> for Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn all(self) -> impl Iterator<Item = Field<'a>> {
+    /// All of them, in the order they are sent.
+    pub fn all(self) -> impl Iterator<Item = Field<'a>> {
         let block = self.block.into_iter().flat_map(HeaderBlock::fields);
         block.chain(self.more.iter().copied())
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::{Class, Malformed, MessageKind, rules};
+use super::{Class, Field, Malformed, MessageKind, class_of, rules};
 
 /// A decoded header list (RFC 9113 §8.2): its fields in the order they came in, names in lower case.
 ///
@@ -49,6 +49,30 @@ pub struct ReceivedField<'a> {
 }
 
 impl HeaderList {
+    /// The headers of a request that did not come over HTTP/2, in the order of HTTP/2: pseudo-header fields
+    /// first.
+    ///
+    /// ```
+    /// use dunlin_http2::{Field, HeaderList};
+    ///
+    /// let fields = [(":method", "GET"), (":scheme", "https"), (":path", "/"), ("accept", "text/html")];
+    /// let list = HeaderList::of_request(fields.map(|(name, value)| Field::new(name, value)))?;
+    /// assert_eq!(list.path(), Some("/"));
+    /// # Ok::<(), dunlin_http2::Malformed>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What makes it malformed over HTTP/2.
+    pub fn of_request<'f>(fields: impl IntoIterator<Item = Field<'f>>) -> Result<Self, Malformed> {
+        let mut list = Self::default();
+        for Field { name, value, is_sensitive } in fields {
+            let class = class_of(name.as_bytes(), value);
+            list.push(name.as_bytes(), value, FieldFlags { class, is_sensitive, insertion: 0 });
+        }
+        list.finish(MessageKind::Request { is_extended_connect_enabled: false });
+        list.verdict.map_or(Ok(()), |(_, verdict)| verdict).map(|()| list)
+    }
+
     /// Fields in the order they came in, pseudo-header fields first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ReceivedField<'_>> + '_ {
         self.fields.iter().map(|entry| self.field(entry))

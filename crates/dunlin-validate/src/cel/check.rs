@@ -186,7 +186,7 @@ impl Checker<'_> {
             "now" => (Variable::Now, Type::Timestamp),
             "bool" | "int" | "uint" | "double" | "string" | "bytes" | "list" | "map" | "type"
             | "null_type" => {
-                return Some((Node::TypeName(name.into()), Type::Type));
+                return Some((Node::TypeName(name.into()), Type::Meta));
             }
             _ => return None,
         };
@@ -196,11 +196,11 @@ impl Checker<'_> {
     /// A name with points that is not a field: a type, or the value of an enum.
     fn qualified(&self, name: &str) -> Option<(Node, Type)> {
         if matches!(name, "google.protobuf.Timestamp" | "google.protobuf.Duration") {
-            return Some((Node::TypeName(name.into()), Type::Type));
+            return Some((Node::TypeName(name.into()), Type::Meta));
         }
         let pool = self.environment.pool?;
         if pool.message(name).is_some() {
-            return Some((Node::TypeName(name.into()), Type::Type));
+            return Some((Node::TypeName(name.into()), Type::Meta));
         }
         let (scope, value) = name.rsplit_once('.')?;
         let number = pool.enumeration(scope)?.values().find(|other| other.name() == value)?.number();

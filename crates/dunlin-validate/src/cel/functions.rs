@@ -207,7 +207,7 @@ const OVERLOADS: &[(Function, Style, &[Arg], Arg)] = &[
 /// What a call gives; `None` if the function does not take such arguments.
 pub(super) fn result(function: Function, is_member: bool, args: &[Type]) -> Option<Type> {
     if function == Function::Type && !is_member && args.len() == 1 {
-        return Some(Type::Type);
+        return Some(Type::Meta);
     }
     let style = if is_member { Member } else { Global };
     let mut fitting = OVERLOADS.iter().filter(|(of, how, takes, _)| {

@@ -119,7 +119,7 @@ impl<'t> Lexer<'t> {
 
     fn number(&mut self) -> Result<Token, CompileError> {
         let rest = self.rest();
-        let count = |text: &str, is: fn(&u8) -> bool| text.bytes().take_while(|byte| is(byte)).count();
+        let count = |text: &str, is: fn(&u8) -> bool| text.bytes().take_while(is).count();
         if let Some(hex) = rest.strip_prefix("0x").or_else(|| rest.strip_prefix("0X")) {
             let digits = &hex[..count(hex, u8::is_ascii_hexdigit)];
             self.at += 2 + digits.len();

@@ -21,8 +21,8 @@ pub(crate) enum Type {
     List(Box<Type>),
     Map(Box<Type>, Box<Type>),
     Message(TableRef),
-    /// A type as a value.
-    Type,
+    /// The type of types, which are values too.
+    Meta,
 }
 
 impl Type {
@@ -141,7 +141,7 @@ impl std::fmt::Display for Type {
             Self::Bytes => "bytes",
             Self::Duration => "google.protobuf.Duration",
             Self::Timestamp => "google.protobuf.Timestamp",
-            Self::Type => "type",
+            Self::Meta => "type",
             Self::Wrapper(inner) => return write!(f, "wrapper({inner})"),
             Self::List(item) => return write!(f, "list({item})"),
             Self::Map(key, value) => return write!(f, "map({key}, {value})"),

@@ -82,7 +82,8 @@ impl<T: Number> Range<T> {
             (Some(lower), Some(upper)) => {
                 let is_between = upper.value >= lower.value;
                 // With NaN as an end there is neither a between nor a beyond.
-                if !is_between && !(upper.value < lower.value) {
+                let is_beyond = upper.value < lower.value;
+                if !is_between && !is_beyond {
                     return;
                 }
                 let holds =

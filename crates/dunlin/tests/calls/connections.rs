@@ -362,6 +362,22 @@ async fn a_server_that_ends_each_connection_at_once_is_not_stormed() {
     assert!((2..=12).contains(&dials.load(Ordering::Relaxed)), "{dials:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_connections_whose_calls_it_took_is_connected_to_at_once() {
+    let (server, seen) = server(Server::builder().max_requests_per_connection(1));
+    let wire = Wire::to(&server);
+    let (client, began) = (wire.client(None), Instant::now());
+    for _ in 0..50 {
+        let call = tokio::spawn(client.unary::<_, StringValue>(UNARY, text("wait")));
+        seen.waits.notified().await;
+        // Given up before GOAWAY is read, so that no call is left that could say how useful it was.
+        call.abort();
+        let _ = call.await;
+    }
+    assert_eq!(wire.dials(), 50);
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+}
+
 /// Servers that take connections and never become ready.
 #[derive(Clone)]
 struct Unready {

@@ -16,6 +16,9 @@ pub(crate) const LIST: Method =
     Method::new("test.Echo", "List", "/test.Echo/List", CallKind::ServerStreaming);
 pub(crate) const CHAT: Method = Method::new("test.Echo", "Chat", "/test.Echo/Chat", CallKind::BidiStreaming);
 
+/// Headers of responses by what stands around the service: nothing here.
+pub(crate) const ADDED: &[&str] = &[];
+
 pub(crate) fn text(value: impl Into<String>) -> StringValue {
     StringValue { value: value.into(), ..Default::default() }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use dunlin_attack::{Flow, Honest, Session};
 use dunlin_http2::{Config, ConnectionError, Limit};
 use dunlin_testkit::http2::{Frame, code, setting};
-use dunlin_transport::{Ledger, LedgerCounts};
+use dunlin_transport::Ledger;
+use dunlin_transport::ledger::LedgerCounts;
 
 use crate::server::{Ending, Server};
 
