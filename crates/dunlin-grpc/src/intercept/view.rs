@@ -104,7 +104,7 @@ impl dyn CallView {
     /// The same, behind what the name has.
     ///
     /// # Errors
-    /// As [`insert_header`](Self::insert_header).
+    /// As of `insert_header`.
     pub fn append_header(&self, name: &str, value: impl AsRef<str>) -> Result<(), Status> {
         self.change(|headers| headers.append(name, value.as_ref()))
     }
@@ -112,7 +112,7 @@ impl dyn CallView {
     /// Bytes for a name that ends in `-bin`, in place of what it has.
     ///
     /// # Errors
-    /// As [`insert_header`](Self::insert_header).
+    /// As of `insert_header`.
     pub fn insert_header_bin(&self, name: &str, value: impl AsRef<[u8]>) -> Result<(), Status> {
         self.change(|headers| headers.insert_bin(name, value.as_ref()))
     }
