@@ -107,7 +107,9 @@ impl Metrics {
     pub fn read(&self) -> Vec<Reading> {
         let inner = &*self.inner;
         let sides = [&inner.server, &inner.client].into_iter().flat_map(|of| of.read(&inner.entries));
-        sides.chain(inner.connections.read()).collect()
+        let mut all: Vec<Reading> = sides.chain(inner.connections.read()).collect();
+        all.iter_mut().for_each(Reading::unite);
+        all
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -1,5 +1,8 @@
 //! What was measured so far.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::instrument::Kind;
 use crate::labels::Label;
 
@@ -17,6 +20,29 @@ pub struct Reading {
     pub kind: Kind,
     /// The series, in no particular order.
     pub series: Vec<Point>,
+}
+
+impl Reading {
+    /// Makes one series of those with the same labels: not every family of names tells targets apart, and one
+    /// target may be written in several ways.
+    pub(crate) fn unite(&mut self) {
+        let mut places = HashMap::new();
+        let mut united: Vec<Point> = Vec::with_capacity(self.series.len());
+        for point in self.series.drain(..) {
+            let labels: Vec<_> = point.labels.iter().map(|of| (of.name, of.value.to_string())).collect();
+            match places.entry(labels) {
+                Entry::Occupied(place) => {
+                    let place: &mut Point = &mut united[*place.get()];
+                    place.value.add(point.value);
+                }
+                Entry::Vacant(place) => {
+                    place.insert(united.len());
+                    united.push(point);
+                }
+            }
+        }
+        self.series = united;
+    }
 }
 
 /// One series of a [`Reading`].
@@ -54,4 +80,47 @@ pub enum Value {
         /// last bound is infinite.
         buckets: Vec<(f64, u64)>,
     },
+}
+
+impl Value {
+    /// Both together. Values of one instrument are of one kind, and have the same buckets.
+    fn add(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Count(all), Self::Count(more)) => *all += more,
+            (Self::Level(all), Self::Level(more)) => *all += more,
+            (
+                Self::Spread { sum, count, buckets },
+                Self::Spread { sum: more, count: further, buckets: others },
+            ) => {
+                *sum += more;
+                *count += further;
+                buckets.iter_mut().zip(others).for_each(|((_, all), (_, more))| *all += more);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::Label;
+
+    #[test]
+    fn series_with_the_same_labels_are_one() {
+        let labels = |method: &'static str| vec![Label::text("grpc_method", method)];
+        let spread =
+            |count| Value::Spread { sum: 0.5, count, buckets: vec![(1.0, count), (f64::INFINITY, 0)] };
+        let count = |method, value| Point { labels: labels(method), value };
+        let mut reading = Reading {
+            name: "grpc_client_handled_total",
+            unit: "",
+            help: "",
+            kind: Kind::Histogram,
+            series: vec![count("Get", spread(1)), count("List", spread(2)), count("Get", spread(3))],
+        };
+        reading.unite();
+        let both = Value::Spread { sum: 1.0, count: 4, buckets: vec![(1.0, 4), (f64::INFINITY, 0)] };
+        assert_eq!(reading.series, [count("Get", both), count("List", spread(2))]);
+    }
 }
