@@ -216,8 +216,7 @@ async fn forward(
             return;
         }
         held.extend_from_slice(&buffer[..count]);
-        loop {
-            let Some(head) = held.get(skip..skip + 9) else { break };
+        while let Some(head) = held.get(skip..skip + 9) {
             let len = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
             if head[3] == PING && head[4] & ACK == 0 {
                 note();
