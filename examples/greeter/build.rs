@@ -1,0 +1,3 @@
+fn main() {
+    dunlin_build::compile("proto/greeter.proto");
+}
