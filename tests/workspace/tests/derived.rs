@@ -144,6 +144,24 @@ fn the_service_in_the_documents_is_the_program_and_short() {
     assert!(code.lines().count() <= 70, "the program has {} lines", code.lines().count());
 }
 
+/// What a newcomer copies from the first page is compiled.
+#[test]
+fn the_service_of_the_readme_is_a_program_of_sixty_lines() {
+    let document = read("README.md");
+    let mut lines = 0;
+    for (file, start) in [
+        ("proto/greeter.proto", "```proto\n"),
+        ("build.rs", "```rust\n// build.rs\n"),
+        ("src/bin/server.rs", "```rust\n// src/bin/server.rs\n"),
+        ("src/bin/client.rs", "```rust\n// src/bin/client.rs\n"),
+    ] {
+        let code = read(&format!("examples/greeter/{file}"));
+        assert!(document.contains(&format!("{start}{code}```\n")), "README.md has another {file}");
+        lines += code.lines().count();
+    }
+    assert!(lines <= 60, "the service of README.md has {lines} lines");
+}
+
 #[test]
 fn the_tests_in_the_documents_are_run_and_short() {
     let document = read("docs/testing.md");
