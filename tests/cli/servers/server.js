@@ -13,7 +13,8 @@ const health = modules("grpc-health-check");
 const { ReflectionService } = modules("@grpc/reflection");
 const loader = modules("@grpc/proto-loader");
 
-const options = { includeDirs, longs: String, enums: String, bytes: Buffer, keepCase: true, oneofs: false };
+// Fields that are not set are there, with their defaults; but not those that can be told from unset ones.
+const options = { includeDirs, longs: String, enums: String, bytes: Buffer, keepCase: true, defaults: true };
 const plain = loader.loadSync("aviary/plain/v1/plain.proto", options);
 const schema = loader.loadSync("aviary/v1/aviary.proto", options);
 
