@@ -1,0 +1,154 @@
+//! States of one moment, or once they are good.
+
+use std::time::Duration;
+
+use dunlin_grpc::{Code, Status};
+use dunlin_services::{HealthClient, ServingStatus};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::Probe;
+use super::outcome::{Ended, Output, explain};
+use crate::online::failure::{Failure, Stage};
+
+/// How long a server that is not there, or not ready, is left alone.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Which services to ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked<'a> {
+    All,
+    Services(&'a [String]),
+}
+
+/// Asks once; or until all are serving, if there is a time to wait.
+pub(super) async fn check(
+    probe: &Probe,
+    asked: Asked<'_>,
+    wait: Option<Duration>,
+    output: Output,
+) -> Result<(), Ended> {
+    let Some(wait) = wait else { return attempt(probe, asked).await.tell(asked, output) };
+    let until = Instant::now() + wait;
+    loop {
+        // What one attempt may take is limited, but the time to wait may be less.
+        let Ok(attempt) = timeout_at(until, attempt(probe, asked)).await else {
+            let message = format!("no answer from {} within {wait:?}", probe.reach.address.target);
+            return Err(Ended::Connection(Stage::Connect, message));
+        };
+        let is_final = match &attempt.states {
+            Ok(_) => attempt.is_serving(),
+            Err(ended) => matches!(ended, Ended::Arguments(_)),
+        };
+        if is_final || Instant::now() + PAUSE >= until {
+            return attempt.tell(asked, output);
+        }
+        output.detail(|| format!("not yet: {}", attempt.short()));
+        sleep_until(Instant::now() + PAUSE).await;
+    }
+}
+
+/// What was found, and how long it took.
+struct Attempt {
+    states: Result<Vec<(String, Result<ServingStatus, Status>)>, Ended>,
+    connected: Duration,
+    called: Duration,
+    rpc_timeout: Duration,
+}
+
+async fn attempt(probe: &Probe, asked: Asked<'_>) -> Attempt {
+    let start = Instant::now();
+    let channel = connect(probe).await;
+    let connected = start.elapsed();
+    let states = match channel {
+        Ok(client) => states(&client, asked, probe.rpc_timeout).await,
+        Err(ended) => Err(ended),
+    };
+    Attempt { states, connected, called: start.elapsed().saturating_sub(connected), rpc_timeout: probe.rpc_timeout }
+}
+
+/// A connection, also to a server that is just being started. What has no prospect is not tried again.
+pub(super) async fn connect(probe: &Probe) -> Result<HealthClient, Ended> {
+    let until = Instant::now() + probe.reach.connect_timeout;
+    loop {
+        match probe.reach.connect().await {
+            Ok(channel) => return Ok(probe.client(channel)),
+            Err(Failure::Local(stage, message)) => {
+                if stage != Stage::Connect || Instant::now() + PAUSE >= until {
+                    return Err(Ended::Connection(stage, message));
+                }
+                sleep(PAUSE).await;
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+}
+
+async fn states(
+    client: &HealthClient,
+    asked: Asked<'_>,
+    timeout: Duration,
+) -> Result<Vec<(String, Result<ServingStatus, Status>)>, Ended> {
+    match asked {
+        Asked::All => match client.list().await {
+            Ok(states) => Ok(states.into_iter().map(|(name, state)| (name, Ok(state))).collect()),
+            Err(status) if status.code() == Code::Unimplemented => Err(Ended::Rpc(
+                "the server does not list its services (grpc.health.v1.Health/List is newer than it); \
+                 ask for them by their names"
+                    .to_owned(),
+            )),
+            Err(status) => Err(Ended::Rpc(explain(&status, "", timeout))),
+        },
+        Asked::Services(names) => {
+            let mut states = Vec::with_capacity(names.len());
+            for name in names {
+                states.push((name.clone(), client.check(name).await));
+            }
+            Ok(states)
+        }
+    }
+}
+
+impl Attempt {
+    fn is_serving(&self) -> bool {
+        let is_serving = |state: &Result<ServingStatus, Status>| state.as_ref().is_ok_and(|s| s.is_serving());
+        self.states.as_ref().is_ok_and(|states| states.iter().all(|(_, state)| is_serving(state)))
+    }
+
+    /// In a few words, while it is tried again.
+    fn short(&self) -> String {
+        match &self.states {
+            Err(Ended::Connection(_, message) | Ended::Rpc(message) | Ended::Arguments(message)) => message.clone(),
+            Err(_) => String::new(),
+            Ok(states) => {
+                let shown = states.iter().map(|(name, state)| match state {
+                    Ok(state) => format!("`{name}` {state}"),
+                    Err(status) => format!("`{name}` {}", status.code().name()),
+                });
+                shown.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    fn tell(self, asked: Asked<'_>, output: Output) -> Result<(), Ended> {
+        let states = self.states?;
+        output.detail(|| format!("time elapsed: connect={:?} rpc={:?}", self.connected, self.called));
+        // One state is told where the probe tells it.
+        if let ([(name, state)], Asked::Services(_), false) = (&states[..], asked, output.as_json) {
+            return match state {
+                Ok(state) if state.is_serving() => {
+                    crate::print::complain(&format!("status: {state}"));
+                    Ok(())
+                }
+                Ok(state) => {
+                    Err(Ended::Unhealthy(Some(format!("service unhealthy (responded with \"{state}\")"))))
+                }
+                Err(status) => Err(Ended::Rpc(explain(status, name, self.rpc_timeout))),
+            };
+        }
+        for (name, state) in &states {
+            output.state(name, state)?;
+        }
+        let states: Vec<_> = states.into_iter().map(|(_, state)| state).collect();
+        Ended::of_all(&states).map_or(Ok(()), Err)
+    }
+}
