@@ -6,7 +6,7 @@ mod input;
 mod modules;
 mod printed;
 mod progress;
-mod report;
+pub(crate) mod report;
 pub(crate) mod shake;
 
 use std::io::Write;
@@ -128,6 +128,22 @@ pub(crate) struct SchemaArgs {
     /// Print errors only
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// What nobody has said otherwise.
+impl Default for SchemaArgs {
+    fn default() -> Self {
+        Self {
+            path: Vec::new(),
+            exclude_path: Vec::new(),
+            proto_path: Vec::new(),
+            error_format: ErrorFormat::Human,
+            json: false,
+            color: When::Auto,
+            progress: When::Auto,
+            quiet: false,
+        }
+    }
 }
 
 impl SchemaArgs {

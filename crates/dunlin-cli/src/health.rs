@@ -118,7 +118,8 @@ pub(crate) fn main(args: &HealthArgs) -> ExitCode {
 
 async fn run(args: &HealthArgs, output: Output) -> Result<(), Ended> {
     let (address, services) = args.positionals()?;
-    let probe = Probe { reach: args.reach(&address)?, options: args.options()?, rpc_timeout: args.rpc_timeout };
+    let probe =
+        Probe { reach: args.reach(&address)?, options: args.options()?, rpc_timeout: args.rpc_timeout };
     if args.watch {
         return watch::watch(&probe, &services, output).await;
     }
@@ -146,7 +147,9 @@ impl HealthArgs {
     fn positionals(&self) -> Result<(String, Vec<String>), Ended> {
         let mut given = self.given.iter().cloned();
         let Some(address) = self.addr.clone().or_else(|| given.next()) else {
-            return Err(Ended::Arguments("no address; write `dunlin health ADDRESS`, with host:port".to_owned()));
+            return Err(Ended::Arguments(
+                "no address; write `dunlin health ADDRESS`, with host:port".to_owned(),
+            ));
         };
         let mut services: Vec<String> = self.service.iter().cloned().chain(given).collect();
         if self.list && !services.is_empty() {
@@ -203,7 +206,9 @@ impl HealthArgs {
         let mut options = CallOptions::new();
         for header in &self.rpc_header {
             let Some((name, value)) = header.split_once(':') else {
-                return Err(Ended::Arguments(format!("-rpc-header '{header}': write -rpc-header 'name: value'")));
+                return Err(Ended::Arguments(format!(
+                    "-rpc-header '{header}': write -rpc-header 'name: value'"
+                )));
             };
             let (name, value) = (name.trim().to_ascii_lowercase(), value.trim_start());
             options = match name.ends_with("-bin") {

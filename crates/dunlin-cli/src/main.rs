@@ -2,13 +2,19 @@
 
 mod arguments;
 mod build;
+mod call;
+mod completion;
 mod convert;
 mod generate;
+mod health;
+mod list;
+mod online;
 mod payload;
 mod print;
 mod project;
 mod protoc;
 mod rust_plugin;
+mod source;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,10 +32,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(build::BuildArgs),
+    Call(Box<call::CallArgs>),
+    Completion(completion::CompletionArgs),
     Convert(convert::ConvertArgs),
     Decode(convert::DecodeArgs),
     Encode(convert::EncodeArgs),
     Generate(generate::GenerateArgs),
+    Health(health::HealthArgs),
+    List(Box<list::ListArgs>),
     /// Do what protoc does, with protoc's own command line
     #[command(disable_help_flag = true)]
     Protoc {
@@ -50,12 +60,25 @@ fn main() -> ExitCode {
         return protoc::main(&arguments[2..]);
     }
     arguments::accept_foreign_spellings::<Cli>(&mut arguments);
-    match Cli::parse_from(arguments).command {
+    let is_health = arguments.get(1).is_some_and(|command| command == "health");
+    let cli = Cli::try_parse_from(arguments).unwrap_or_else(|error| {
+        // The probe's code, which those who start it know.
+        if is_health && error.use_stderr() {
+            let _ = error.print();
+            std::process::exit(health::ARGUMENTS.into());
+        }
+        error.exit()
+    });
+    match cli.command {
         Command::Build(args) => build::main(args),
+        Command::Call(args) => call::main(&args),
+        Command::Completion(args) => completion::main::<Cli>(&args),
         Command::Convert(args) => convert::convert(&args),
         Command::Decode(args) => convert::decode(&args),
         Command::Encode(args) => convert::encode(&args),
         Command::Generate(args) => generate::main(&args),
+        Command::Health(args) => health::main(&args),
+        Command::List(args) => list::main(&args),
         Command::Protoc { arguments } => protoc::main(&arguments),
     }
 }

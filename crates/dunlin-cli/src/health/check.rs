@@ -63,7 +63,12 @@ async fn attempt(probe: &Probe, asked: Asked<'_>) -> Attempt {
         Ok(client) => states(&client, asked, probe.rpc_timeout).await,
         Err(ended) => Err(ended),
     };
-    Attempt { states, connected, called: start.elapsed().saturating_sub(connected), rpc_timeout: probe.rpc_timeout }
+    Attempt {
+        states,
+        connected,
+        called: start.elapsed().saturating_sub(connected),
+        rpc_timeout: probe.rpc_timeout,
+    }
 }
 
 /// A connection, also to a server that is just being started. What has no prospect is not tried again.
@@ -117,7 +122,9 @@ impl Attempt {
     /// In a few words, while it is tried again.
     fn short(&self) -> String {
         match &self.states {
-            Err(Ended::Connection(_, message) | Ended::Rpc(message) | Ended::Arguments(message)) => message.clone(),
+            Err(Ended::Connection(_, message) | Ended::Rpc(message) | Ended::Arguments(message)) => {
+                message.clone()
+            }
             Err(_) => String::new(),
             Ok(states) => {
                 let shown = states.iter().map(|(name, state)| match state {

@@ -80,7 +80,8 @@ impl Output {
             (true, Ok(state)) => json!({ "service": service, "status": state.name() }).to_string(),
             (true, Err(status)) => {
                 let code = status.code();
-                let error = json!({ "code": code.number(), "name": code.name(), "message": status.message() });
+                let error =
+                    json!({ "code": code.number(), "name": code.name(), "message": status.message() });
                 json!({ "service": service, "error": error }).to_string()
             }
             (false, state) => {
@@ -105,9 +106,12 @@ impl Output {
         let Err(ended) = result else { return ExitCode::SUCCESS };
         let code = ended.exit_code();
         match &ended {
-            Ended::Arguments(message) => complain(&format!("error: {message}\n\nTry `dunlin health --help`.")),
+            Ended::Arguments(message) => {
+                complain(&format!("error: {message}\n\nTry `dunlin health --help`."))
+            }
             Ended::Connection(stage, message) if self.as_json => {
-                let error = json!({ "type": "error", "stage": stage.name(), "message": message, "exitCode": code });
+                let error =
+                    json!({ "type": "error", "stage": stage.name(), "message": message, "exitCode": code });
                 print::say(&error.to_string());
             }
             Ended::Connection(stage, message) => complain(&format!("error: {stage}: {message}")),

@@ -1,0 +1,213 @@
+//! What is printed of a call, and when.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use dunlin_grpc::{MessageInfo, Metadata};
+use dunlin_protobuf::EncodeOptions;
+use dunlin_protobuf::dynamic::DynamicMessage;
+use dunlin_protobuf::wire::write;
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::exchange::Ended;
+use super::status;
+use crate::online::failure::Failure;
+use crate::online::headers;
+use crate::online::output::{Printer, Style};
+use crate::online::schema::Types;
+use crate::print;
+
+/// What goes to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Responses, and what `-v` asks for.
+    Messages,
+    /// One object per line: responses, and the end of the call.
+    Objects,
+    /// Responses as bytes.
+    Binary,
+}
+
+pub(super) struct Report<'p> {
+    shape: Shape,
+    verbose: u8,
+    printer: Printer<'p>,
+    path: String,
+    began: Instant,
+    connected: Duration,
+    called: Instant,
+    first_response: Option<Duration>,
+    headers: Metadata,
+    responses: usize,
+}
+
+impl<'p> Report<'p> {
+    pub(super) fn new(
+        shape: Shape,
+        verbose: u8,
+        printer: Printer<'p>,
+        path: &str,
+        began: Instant,
+        connected: Duration,
+    ) -> Self {
+        Self {
+            shape,
+            verbose: if shape == Shape::Messages { verbose } else { 0 },
+            printer,
+            path: path.trim_start_matches('/').to_owned(),
+            began,
+            connected,
+            called: Instant::now(),
+            first_response: None,
+            headers: Metadata::new(),
+            responses: 0,
+        }
+    }
+
+    /// The method, as its schema has it.
+    pub(super) fn method(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.verbose > 0 {
+            print::write(&format!("\nResolved method descriptor:\n{}\n", text()))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn request_metadata(&self, metadata: &Metadata) -> Result<(), Failure> {
+        if self.verbose > 0 {
+            print::write(&format!("\nRequest metadata to send:\n{}\n", headers::shown(metadata)))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn headers(&mut self, metadata: &Metadata) -> Result<(), Failure> {
+        self.headers = metadata.clone();
+        if self.verbose > 0 {
+            print::write(&format!("\nResponse headers received:\n{}\n", headers::shown(metadata)))?;
+        }
+        Ok(())
+    }
+
+    /// A response; the only one there can be, or one of a stream.
+    pub(super) async fn response(
+        &mut self,
+        message: &DynamicMessage,
+        info: MessageInfo,
+        is_only: bool,
+        types: &Mutex<Types>,
+    ) -> Result<(), Failure> {
+        self.responses += 1;
+        self.first_response.get_or_insert(self.called.elapsed());
+        if self.shape == Shape::Binary {
+            return self.binary(message, is_only);
+        }
+        let text = self.printer.print(message, &mut *types.lock().await).await;
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => format!("Failed to format response message {}: {error}", self.responses),
+        };
+        if self.shape == Shape::Objects {
+            // The message is JSON already, in the order of its fields.
+            print::write(&format!(
+                "{{\"type\":\"message\",\"message\":{text},\"wireBytes\":{}}}\n",
+                info.wire_len
+            ))?;
+            return Ok(());
+        }
+        let mut out = String::new();
+        if self.verbose > 1 {
+            let size = message.encode_to_vec().len();
+            out.push_str(&format!("\nEstimated response size: {size} bytes\n"));
+        }
+        if self.verbose > 0 {
+            out.push_str("\nResponse contents:\n");
+        } else if self.printer.style() == Style::Text && self.responses > 1 {
+            out.push('\u{1e}');
+        }
+        print::write(&format!("{out}{text}\n"))?;
+        Ok(())
+    }
+
+    fn binary(&self, message: &DynamicMessage, is_only: bool) -> Result<(), Failure> {
+        let bytes = EncodeOptions::new().deterministic().encode_to_vec(message);
+        let mut out = Vec::with_capacity(bytes.len() + 5);
+        if !is_only {
+            write::varint(bytes.len() as u64, &mut out);
+        }
+        out.extend(bytes);
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(&out)?;
+        stdout.flush()?;
+        Ok(())
+    }
+
+    /// Trailers, counts, and what went wrong.
+    pub(super) async fn end(
+        &mut self,
+        ended: &Ended,
+        format_error: bool,
+        types: &Mutex<Types>,
+    ) -> Result<(), Failure> {
+        if self.shape == Shape::Objects {
+            return self.end_object(ended, types).await;
+        }
+        if self.verbose > 0 {
+            print::write(&format!(
+                "\nResponse trailers received:\n{}\nSent {} and received {}\n",
+                headers::shown(&ended.trailers),
+                count(ended.requests, "request"),
+                count(self.responses, "response"),
+            ))?;
+        }
+        let Err(status) = &ended.result else {
+            if self.verbose > 1 {
+                print::write(&self.times())?;
+            }
+            return Ok(());
+        };
+        let text = if format_error {
+            status::formatted(status, &self.printer, types).await
+        } else {
+            status::block(status, &self.printer, types).await
+        };
+        let mut stderr = std::io::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes());
+        Ok(())
+    }
+
+    fn times(&self) -> String {
+        let shown = |time: Duration| format!("{time:?}");
+        format!(
+            "Timing Data: {}\n  Dial: {}\n    BlockingDial: {}\n  InvokeRPC: {}\n",
+            shown(self.began.elapsed()),
+            shown(self.connected),
+            shown(self.connected),
+            shown(self.called.elapsed()),
+        )
+    }
+
+    async fn end_object(&self, ended: &Ended, types: &Mutex<Types>) -> Result<(), Failure> {
+        let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
+        let object = json!({
+            "type": "end",
+            "method": self.path,
+            "headers": headers::json(&self.headers),
+            "trailers": headers::json(&ended.trailers),
+            "status": status::object(&ended.result, &self.printer, types).await,
+            "requests": ended.requests,
+            "responses": self.responses,
+            "timing": {
+                "connectMs": ms(self.connected),
+                "firstResponseMs": self.first_response.map(ms),
+                "callMs": ms(self.called.elapsed()),
+                "totalMs": ms(self.began.elapsed()),
+            },
+        });
+        print::write(&format!("{object}\n"))?;
+        Ok(())
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
