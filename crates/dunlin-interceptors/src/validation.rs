@@ -33,6 +33,12 @@ impl Violations {
         if is_fine { self } else { self.field(path, why) }
     }
 
+    /// Together with what is wrong elsewhere in the message.
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -152,5 +158,21 @@ impl Interceptor for Validation {
 
     fn applies_to(&self, _: Side, method: &Method) -> bool {
         !is_for_operators(method)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_of_parts_are_told_together() {
+        let address = Violations::new().require(false, "address.city", "is missing");
+        let order = Violations::new().field("id", "is missing").and(Violations::new()).and(address);
+        let status = order.into_result().unwrap_err();
+        assert_eq!(status.message(), "id: is missing, and 1 more");
+        let details = status.error_details().unwrap();
+        let fields: Vec<_> = details.field_violations().map(|violation| violation.field).collect();
+        assert_eq!(fields, ["id", "address.city"]);
     }
 }

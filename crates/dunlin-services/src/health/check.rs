@@ -46,7 +46,7 @@ impl<E: fmt::Display + Send + 'static> CheckOutcome for Result<bool, E> {
 #[must_use = "a check does nothing until `spawn`"]
 pub struct HealthCheck<F> {
     reporter: HealthReporter,
-    service: String,
+    services: Vec<String>,
     interval: Duration,
     timeout: Duration,
     failure_threshold: u32,
@@ -58,7 +58,7 @@ pub struct HealthCheck<F> {
 impl<F> fmt::Debug for HealthCheck<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HealthCheck")
-            .field("service", &self.service)
+            .field("services", &self.services)
             .field("interval", &self.interval)
             .finish_non_exhaustive()
     }
@@ -72,7 +72,7 @@ where
     pub(super) fn new(reporter: HealthReporter, service: String, interval: Duration, check: F) -> Self {
         Self {
             reporter,
-            service,
+            services: vec![service],
             // Without a pause it would do nothing else.
             interval: interval.max(Duration::from_millis(1)),
             timeout: interval,
@@ -81,6 +81,12 @@ where
             jitter: 0.1,
             check,
         }
+    }
+
+    /// Sets the state of these services too: all that need what is checked.
+    pub fn also(mut self, services: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.services.extend(services.into_iter().map(Into::into));
+        self
     }
 
     /// The time that one check gets; the interval by default. One that takes longer is dropped, and has
@@ -110,7 +116,7 @@ where
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn spawn(self) -> PeriodicCheck {
-        self.reporter.set(&self.service, ServingStatus::NotServing);
+        self.services.iter().for_each(|service| self.reporter.set_not_serving(service));
         PeriodicCheck { task: tokio::spawn(self.run()) }
     }
 
@@ -135,15 +141,18 @@ where
                 contradictions = 0;
                 is_serving = Some(failure.is_none());
                 match failure {
-                    None => tracing::info!(service = self.service, "the check succeeds: serving"),
-                    Some(why) => tracing::warn!(service = self.service, why, "the check fails: not serving"),
+                    None => tracing::info!(services = ?self.services, "the check succeeds: serving"),
+                    Some(why) => {
+                        tracing::warn!(services = ?self.services, why, "the check fails: not serving")
+                    }
                 }
             }
             // Each time, as others may have said something else, or all was resumed.
-            match is_serving {
-                Some(true) => self.reporter.set_serving(&self.service),
-                _ => self.reporter.set_not_serving(&self.service),
-            }
+            let status = match is_serving {
+                Some(true) => ServingStatus::Serving,
+                _ => ServingStatus::NotServing,
+            };
+            self.services.iter().for_each(|service| self.reporter.set(service, status));
             let by_chance = 1.0 + (fastrand::f64() * 2.0 - 1.0) * self.jitter;
             let next = begun + self.interval.mul_f64(by_chance);
             sleep_until(next.max(Instant::now() + self.interval / 10)).await;
@@ -250,6 +259,22 @@ mod tests {
         tokio::time::sleep(SECOND).await;
         assert_eq!(health.status("slow"), Some(ServingStatus::NotServing));
         assert_eq!(health.status("panics"), Some(ServingStatus::NotServing));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_check_is_for_all_services_that_need_what_it_checks() {
+        let health = HealthReporter::new();
+        let mut outcomes = [true, false].into_iter().cycle();
+        let check = health.check_every("db", SECOND, move || {
+            let outcome = outcomes.next();
+            async move { outcome == Some(true) }
+        });
+        let _check = check.also(["shop.v1.Shop", ""]).failure_threshold(1).jitter(0.0).spawn();
+        for want in [ServingStatus::NotServing, ServingStatus::Serving, ServingStatus::NotServing] {
+            let states = ["db", "shop.v1.Shop", ""].map(|service| health.status(service));
+            assert_eq!(states, [Some(want); 3]);
+            tokio::time::sleep(if want == ServingStatus::NotServing { SECOND / 2 } else { SECOND }).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]
