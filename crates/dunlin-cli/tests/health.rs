@@ -327,7 +327,7 @@ fn text(path: &Path) -> &str {
 #[test]
 fn tls_checks_the_server_unless_it_is_told_not_to() {
     let authority = Authority::new();
-    let server = authority.server(ClientCerts::NotRequested);
+    let server = authority.server(ClientCerts::None);
     let folder = Folder::new(&[("ca.pem", &authority.pem)]);
     let (to, ca) = (server.address.as_str(), folder.path().join("ca.pem"));
     let ca = format!("-tls-ca-cert={}", text(&ca));
