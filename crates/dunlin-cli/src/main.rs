@@ -5,6 +5,7 @@ mod build;
 mod call;
 mod completion;
 mod convert;
+mod describe;
 mod generate;
 mod health;
 mod list;
@@ -36,6 +37,7 @@ enum Command {
     Completion(completion::CompletionArgs),
     Convert(convert::ConvertArgs),
     Decode(convert::DecodeArgs),
+    Describe(Box<describe::DescribeArgs>),
     Encode(convert::EncodeArgs),
     Generate(generate::GenerateArgs),
     Health(health::HealthArgs),
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Command::Completion(args) => completion::main::<Cli>(&args),
         Command::Convert(args) => convert::convert(&args),
         Command::Decode(args) => convert::decode(&args),
+        Command::Describe(args) => describe::main(&args),
         Command::Encode(args) => convert::encode(&args),
         Command::Generate(args) => generate::main(&args),
         Command::Health(args) => health::main(&args),

@@ -1,6 +1,6 @@
 //! Messages as the user reads them.
 
-pub(crate) mod json;
+mod json;
 mod number;
 mod template;
 mod text;
@@ -12,6 +12,7 @@ use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::{DecodeOptions, Reflect};
 
 use super::schema::{Source, Types};
+pub(crate) use json::is_set;
 pub(crate) use template::template;
 
 /// How messages are written down.
@@ -111,7 +112,7 @@ fn held_types(message: &dyn Reflect, types: &Types, depth: usize, names: &mut BT
 }
 
 /// The type and the content of an `Any` that holds something.
-fn any_parts(message: &dyn Reflect) -> Option<(&str, &[u8])> {
+pub(crate) fn any_parts(message: &dyn Reflect) -> Option<(&str, &[u8])> {
     let table = message.table();
     if table.full_name() != "google.protobuf.Any" {
         return None;
@@ -125,7 +126,7 @@ fn any_parts(message: &dyn Reflect) -> Option<(&str, &[u8])> {
 }
 
 /// What an `Any` holds, if its type is known and the content is of that type.
-fn held(types: &Types, name: &str, bytes: &[u8]) -> Option<DynamicMessage> {
+pub(crate) fn held(types: &Types, name: &str, bytes: &[u8]) -> Option<DynamicMessage> {
     let table = types.registry.table(name)?;
     DynamicMessage::decode_with(table, bytes, &DecodeOptions::new().partial()).ok()
 }

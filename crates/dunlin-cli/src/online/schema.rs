@@ -197,7 +197,7 @@ impl Types {
     }
 
     fn extend(&mut self, pool: Option<Arc<DynamicPool>>) {
-        for pool in pool {
+        if let Some(pool) = pool {
             self.registry.add_pool(pool.clone());
             self.pools.push(pool);
         }

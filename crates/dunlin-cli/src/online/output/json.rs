@@ -250,7 +250,7 @@ fn has_own_form(full_name: &str) -> bool {
 }
 
 /// Whether something is there to be shown.
-pub(super) fn is_set(value: SlotRef<'_>, field: &FieldTable) -> bool {
+pub(crate) fn is_set(value: SlotRef<'_>, field: &FieldTable) -> bool {
     let is_zero = match value {
         SlotRef::Absent => return false,
         SlotRef::Bools(values) => return !values.is_empty(),

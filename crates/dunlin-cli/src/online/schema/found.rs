@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use dunlin_protobuf::descriptor::{DescriptorProto, FileDescriptorProto};
+use dunlin_protobuf::descriptor::{DescriptorProto, FileDescriptorProto, Type};
 use dunlin_protobuf::dynamic::DynamicPool;
-use dunlin_protobuf::pool::FileId;
+use dunlin_protobuf::pool::{FieldKind, FileId};
 
 /// Something that a schema declares.
 #[derive(Clone, Debug)]
@@ -59,6 +59,35 @@ impl Found {
 }
 
 impl Found {
+    /// What it is, with an article; of messages and fields also why they are there.
+    pub(crate) fn described_kind(&self) -> &'static str {
+        let descriptors = self.pool.descriptors();
+        match &self.element {
+            Element::Message(_) => {
+                let Some(message) = descriptors.message(&self.full_name) else { return self.kind() };
+                let Some(parent) = message.parent() else { return self.kind() };
+                let is_group = parent.fields().any(|field| {
+                    field.declared_type() == Type::TYPE_GROUP
+                        && matches!(field.kind(), FieldKind::Message(inner) if inner == message)
+                });
+                match (message.is_map_entry(), is_group) {
+                    (true, _) => "the entry type for a map field",
+                    (_, true) => "the type of a group field",
+                    _ => self.kind(),
+                }
+            }
+            Element::Field(path) | Element::Extension(path) => {
+                let file = descriptors.file(self.file);
+                let field = file.fields().find(|field| field.path() == *path);
+                match field {
+                    Some(field) if field.declared_type() == Type::TYPE_GROUP => "a group field",
+                    _ => self.kind(),
+                }
+            }
+            _ => self.kind(),
+        }
+    }
+
     /// What it is, with an article.
     pub(crate) fn kind(&self) -> &'static str {
         match self.element {
