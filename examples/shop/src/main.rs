@@ -1,10 +1,10 @@
 //! Opens the shop, and closes it when it is told to.
 
 // What a program says is its interface.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::print_stderr)]
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use dunlin::server::shutdown_signal;
@@ -38,10 +38,10 @@ async fn serve(config: &Config) -> ExitCode {
             return if error.is_usage() { ExitCode::from(USAGE) } else { FAILED };
         }
     };
-    welcome(config, &shop);
+    say(&welcome(config, &shop));
     match shop.serve_until(shutdown_signal()).await {
         Ok(drained) => {
-            println!("closed, and {} calls were cut off", drained.cut_off);
+            say(&format!("closed, and {} calls were cut off\n", drained.cut_off));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -51,27 +51,27 @@ async fn serve(config: &Config) -> ExitCode {
     }
 }
 
-fn welcome(config: &Config, shop: &Shop) {
+/// Where it listens, and what to try.
+fn welcome(config: &Config, shop: &Shop) -> String {
     let address = shop.address();
-    println!("listening on {address}");
+    let mut text = format!("listening on {address}\n");
     if let Some(address) = shop.probe_address() {
-        println!("health checks on {address}");
+        text += &format!("health checks on {address}\n");
     }
     let place = if config.memory { "memory".to_owned() } else { config.database().display().to_string() };
-    println!("{} products in {place}", shop.products);
+    text += &format!("{} products in {place}\n", shop.products);
     if config.tokens.is_none() {
-        println!("tokens: demo-customer, demo-admin");
+        text += "tokens: demo-customer, demo-admin\n";
     }
     if config.tls_cert.is_none() {
-        let product = r#"'{"product_id": "p-1", "quantity": 2}'"#;
-        println!("try:");
-        println!("  dunlin list -plaintext {address}");
-        println!("  dunlin call -plaintext -d {product} {address} shop.v1.PriceService/GetQuote");
-        println!(
-            "  grpcurl -plaintext -H 'authorization: Bearer demo-customer' {address} \
-             shop.v1.OrderService/ListOrders"
-        );
+        let quote = r#"'{"product_id": "p-1", "quantity": 2}'"#;
+        let token = "'authorization: Bearer demo-customer'";
+        text += "try:\n";
+        text += &format!("  dunlin list -plaintext {address}\n");
+        text += &format!("  dunlin call -plaintext -d {quote} {address} shop.v1.PriceService/GetQuote\n");
+        text += &format!("  grpcurl -plaintext -H {token} {address} shop.v1.OrderService/ListOrders\n");
     }
+    text
 }
 
 async fn check_books(config: &Config) -> ExitCode {
@@ -89,10 +89,11 @@ async fn check_books(config: &Config) -> ExitCode {
     };
     match store.read(audit::audit).await {
         Ok(found) => {
-            println!("products: {}, orders: {}", found.products, found.orders);
-            println!("pieces available: {}, reserved: {}", found.available, found.reserved);
-            println!("income: {}", found.income);
-            found.faults.iter().for_each(|fault| println!("wrong: {fault}"));
+            let mut text = format!("products: {}, orders: {}\n", found.products, found.orders);
+            text += &format!("pieces available: {}, reserved: {}\n", found.available, found.reserved);
+            text += &format!("income: {}\n", found.income);
+            found.faults.iter().for_each(|fault| text += &format!("wrong: {fault}\n"));
+            say(&text);
             if found.faults.is_empty() { ExitCode::SUCCESS } else { FAILED }
         }
         Err(error) => {
@@ -100,6 +101,12 @@ async fn check_books(config: &Config) -> ExitCode {
             FAILED
         }
     }
+}
+
+/// To whoever has started it, who need not listen any longer.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// An error with its causes.

@@ -249,7 +249,7 @@ fn health(store: &Store) -> (HealthReporter, PeriodicCheck) {
 /// The schema of the services, and that of the details of errors, so that tools can show them.
 fn reflection() -> Reflection {
     let with_details = Reflection::builder().file_descriptor_set(dunlin::proto::FILE_DESCRIPTOR_SET);
-    with_details.build().unwrap_or_default()
+    with_details.build().expect("the descriptors of the library can be read")
 }
 
 /// Whose calls are counted together: those of a caller, or of an address.

@@ -60,14 +60,15 @@ const CHECKS: [(&str, &str); 6] = [
 
 /// Looks at everything, as it is at one moment.
 pub fn audit(db: &Connection) -> Result<Audit, StoreError> {
-    let tx = db.unchecked_transaction()?;
+    // In memory, the one thread has begun a transaction already.
+    let _one_moment = db.is_autocommit().then(|| db.unchecked_transaction()).transpose()?;
     let mut found = Audit::default();
-    let state: String = tx.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let state: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if state != "ok" {
         found.faults.push(state);
     }
     for (what, statement) in CHECKS {
-        let mut statement = tx.prepare(statement)?;
+        let mut statement = db.prepare(statement)?;
         let faults = statement.query_map([], |row| {
             let (id, is, should): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(format!("{what}{id}: {is}, and should be {should}"))
@@ -76,9 +77,9 @@ pub fn audit(db: &Connection) -> Result<Audit, StoreError> {
     }
     let sums = "SELECT count(*), coalesce(sum(available), 0), coalesce(sum(reserved), 0) FROM products";
     (found.products, found.available, found.reserved) =
-        tx.query_row(sums, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    found.orders = tx.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
-    let mut amounts = tx.prepare("SELECT amount FROM ledger")?;
+        db.query_row(sums, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    found.orders = db.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
+    let mut amounts = db.prepare("SELECT amount FROM ledger")?;
     for amount in amounts.query_map([], |row| row.get(0))? {
         found.income =
             found.income.plus(amount?).map_err(|_: MoneyError| StoreError::Money(MoneyError::TooLarge))?;

@@ -53,7 +53,7 @@ async fn a_file_comes_back_as_it_went_whole_or_in_part() {
     let file = upload(&files, header("kettle.png", &sha256), &bytes).await.unwrap();
     assert_eq!((&*file.id, &*file.name, file.size), ("f-1", "kettle.png", 300_000));
     assert_eq!((&*file.content_type, &*file.owner), ("application/octet-stream", "demo-customer"));
-    assert_eq!(file.sha256, sha256.as_slice());
+    assert_eq!(file.sha256[..], sha256[..]);
     assert_eq!(upload(&files, header("empty", b""), b"").await.unwrap().size, 0);
 
     assert_eq!(download(&files, "f-1", 0, 0).await.unwrap(), bytes);

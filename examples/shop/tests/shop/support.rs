@@ -20,32 +20,32 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A shop that is open for as long as this is kept.
-pub struct Open {
-    pub address: String,
-    pub probe_address: Option<String>,
-    pub store: Store,
-    pub market: Market,
+pub(crate) struct Open {
+    pub(crate) address: String,
+    pub(crate) probe_address: Option<String>,
+    pub(crate) store: Store,
+    pub(crate) market: Market,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
 
 /// Clients of one caller.
-pub struct Clients {
-    pub products: ProductServiceClient,
-    pub orders: OrderServiceClient,
-    pub prices: PriceServiceClient,
-    pub chat: ChatServiceClient,
-    pub files: UploadServiceClient,
+pub(crate) struct Clients {
+    pub(crate) products: ProductServiceClient,
+    pub(crate) orders: OrderServiceClient,
+    pub(crate) prices: PriceServiceClient,
+    pub(crate) chat: ChatServiceClient,
+    pub(crate) files: UploadServiceClient,
 }
 
 impl Open {
     /// In memory, with so many products.
-    pub async fn with_products(products: u32) -> Self {
+    pub(crate) async fn with_products(products: u32) -> Self {
         Self::with(&["--memory", "--seed", &products.to_string()]).await
     }
 
     /// With these flags, on a free port.
-    pub async fn with(flags: &[&str]) -> Self {
+    pub(crate) async fn with(flags: &[&str]) -> Self {
         let fixed = ["shop", "--listen", "127.0.0.1:0", "--grace", "5"];
         let config = Config::try_parse_from(fixed.iter().chain(flags)).unwrap();
         let shop = Shop::open(&config).await.unwrap();
@@ -61,12 +61,12 @@ impl Open {
     }
 
     /// In this folder.
-    pub async fn in_folder(folder: &Path, products: u32) -> Self {
+    pub(crate) async fn in_folder(folder: &Path, products: u32) -> Self {
         Self::with(&["--data", folder.to_str().unwrap(), "--seed", &products.to_string()]).await
     }
 
     /// Clients of a caller with this token; of nobody if it is empty.
-    pub fn clients(&self, token: &str) -> Clients {
+    pub(crate) fn clients(&self, token: &str) -> Clients {
         let channel = Channel::builder(&*self.address).connect_lazy().unwrap();
         let options = match token {
             "" => CallOptions::new(),
@@ -82,23 +82,23 @@ impl Open {
         }
     }
 
-    pub fn customer(&self) -> Clients {
+    pub(crate) fn customer(&self) -> Clients {
         self.clients("demo-customer")
     }
 
-    pub fn admin(&self) -> Clients {
+    pub(crate) fn admin(&self) -> Clients {
         self.clients("demo-admin")
     }
 
     /// Closes it, and waits until it is closed.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         drop(self.stop.take());
         self.serving.await.unwrap();
     }
 }
 
 /// A product for 10 EUR, of which there are so many pieces.
-pub fn product(sku: &str, available: u32) -> Product {
+pub(crate) fn product(sku: &str, available: u32) -> Product {
     Product {
         sku: sku.into(),
         name: format!("a {sku}"),
@@ -109,12 +109,12 @@ pub fn product(sku: &str, available: u32) -> Product {
     }
 }
 
-pub fn money(units: i64, nanos: i32) -> Money {
+pub(crate) fn money(units: i64, nanos: i32) -> Money {
     Money { currency_code: "EUR".into(), units, nanos, ..Default::default() }
 }
 
 /// So many pieces of some products.
-pub fn order(lines: &[(&str, u32)]) -> Order {
+pub(crate) fn order(lines: &[(&str, u32)]) -> Order {
     let lines = lines.iter().map(|(product_id, quantity)| Line {
         product_id: (*product_id).into(),
         quantity: *quantity,
@@ -137,20 +137,20 @@ pub fn order(lines: &[(&str, u32)]) -> Order {
 }
 
 /// The reason in the `google.rpc.ErrorInfo` of a status.
-pub fn reason(status: &Status) -> String {
+pub(crate) fn reason(status: &Status) -> String {
     let details = status.error_details().unwrap();
     details.get::<dunlin::grpc::details::ErrorInfo>().map(|info| info.reason).unwrap_or_default()
 }
 
 /// The fields that a status says are wrong.
 #[track_caller]
-pub fn bad_fields<T: std::fmt::Debug>(result: Result<T, Status>) -> Vec<String> {
+pub(crate) fn bad_fields<T: std::fmt::Debug>(result: Result<T, Status>) -> Vec<String> {
     let status = result.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
     status.error_details().unwrap().field_violations().map(|violation| violation.field).collect()
 }
 
 #[track_caller]
-pub fn code<T: std::fmt::Debug>(result: Result<T, Status>) -> Code {
+pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, Status>) -> Code {
     result.unwrap_err().code()
 }
