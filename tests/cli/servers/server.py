@@ -42,6 +42,9 @@ class Behaviour:
     def Echo(self, request, context):
         return request
 
+    def Vanish(self, request, context):
+        return request
+
     def Fail(self, request, context):
         if request.code:
             if request.details:
