@@ -68,6 +68,8 @@ pub(crate) struct ChannelSettings {
     pub(crate) dialer: Dialer,
     pub(crate) http2: Configs,
     pub(crate) encodings: Arc<Encodings>,
+    /// Metadata has what the protocol's fields tell, too.
+    pub(crate) shows_protocol: bool,
     pub(crate) backoff: Backoff,
     pub(crate) connect_timeout: Duration,
     pub(crate) idle_timeout: Duration,
@@ -356,6 +358,7 @@ pub struct ChannelBuilder {
     connection_window: u32,
     encoding: Encoding,
     encodings: Encodings,
+    shows_protocol: bool,
     backoff: Backoff,
     connect_timeout: Duration,
     idle_timeout: Duration,
@@ -388,6 +391,7 @@ impl ChannelBuilder {
             connection_window: 1 << 20,
             encoding: Encoding::Identity,
             encodings: Encodings::default(),
+            shows_protocol: false,
             backoff: Backoff::default(),
             connect_timeout: Duration::from_secs(20),
             idle_timeout: manager::IDLE_TIMEOUT,
@@ -444,6 +448,13 @@ impl ChannelBuilder {
     /// Codings of responses that are taken. All that are built in.
     pub fn accept_compressed(mut self, encodings: impl IntoIterator<Item = Encoding>) -> Self {
         self.encodings = Encodings::new(encodings);
+        self
+    }
+
+    /// Metadata of responses has `content-type`, `grpc-accept-encoding` and `grpc-status-details-bin`, too: for
+    /// tools that show all that came. Off.
+    pub fn show_protocol_fields(mut self, show: bool) -> Self {
+        self.shows_protocol = show;
         self
     }
 
@@ -535,6 +546,7 @@ impl ChannelBuilder {
             dialer: self.dialer.unwrap_or(Dialer::System(connector)),
             http2: Configs::new(self.config),
             encodings: Arc::new(self.encodings),
+            shows_protocol: self.shows_protocol,
             backoff: self.backoff,
             connect_timeout: self.connect_timeout,
             idle_timeout: self.idle_timeout,

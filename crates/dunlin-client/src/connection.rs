@@ -351,22 +351,20 @@ impl ClientConnection {
         let encodings = Arc::clone(&self.encodings);
         // What readers keep to themselves is never more than the window of the connection, all together.
         let credit_step = (self.credit / self.count.max(1)).clamp(1, 2048);
+        let metadata = self.metadata(headers);
         let Some(call) = self.call(key) else { return };
         match head::read_response(headers, has_ended, &encodings) {
             ResponseHead::Messages(encoding) => {
                 call.has_headers = true;
                 let limit = call.shared.max_response;
                 call.shared.halves.set_reading(Reading { encoding, limit, credit_step });
-                let metadata = Metadata::from_headers(headers);
                 if let Some(interception) = &call.shared.interception {
                     interception.set_incoming(&metadata);
                 }
                 call.shared.halves.receive_headers(metadata);
             }
-            ResponseHead::End(result) => self.end(connection, key, result, Metadata::from_headers(headers)),
-            ResponseHead::Broken(status) => {
-                self.end(connection, key, Err(status), Metadata::from_headers(headers))
-            }
+            ResponseHead::End(result) => self.end(connection, key, result, metadata),
+            ResponseHead::Broken(status) => self.end(connection, key, Err(status), metadata),
         }
     }
 
@@ -400,7 +398,15 @@ impl ClientConnection {
         let Some(call) = self.call(key) else { return };
         let is_whole = call.inlet.check_end();
         let result = head::read_status(headers).and(is_whole);
-        self.end(connection, key, result, Metadata::from_headers(headers));
+        let metadata = self.metadata(headers);
+        self.end(connection, key, result, metadata);
+    }
+
+    fn metadata(&self, headers: &HeaderList) -> Metadata {
+        match self.settings.shows_protocol {
+            true => Metadata::from_all_headers(headers),
+            false => Metadata::from_headers(headers),
+        }
     }
 
     fn end(

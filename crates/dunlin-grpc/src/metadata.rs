@@ -113,6 +113,11 @@ fn is_hidden(name: &str) -> bool {
     }
 }
 
+/// Hidden names whose values a tool may show.
+fn is_telling(name: &str) -> bool {
+    matches!(name, "content-type" | "grpc-accept-encoding" | "grpc-status-details-bin")
+}
+
 fn is_binary(name: &str) -> bool {
     name.ends_with("-bin")
 }
@@ -275,8 +280,18 @@ impl Metadata {
 
     /// What of a received header list is the application's.
     pub fn from_headers(headers: &HeaderList) -> Self {
+        Self::received(headers, |name| !is_hidden(name))
+    }
+
+    /// The same, with what the protocol's fields tell beyond the status and the coding: for tools that show
+    /// all that came.
+    pub fn from_all_headers(headers: &HeaderList) -> Self {
+        Self::received(headers, |name| !is_hidden(name) || is_telling(name))
+    }
+
+    fn received(headers: &HeaderList, is_wanted: impl Fn(&str) -> bool) -> Self {
         let mut metadata = Self::new();
-        for field in headers.iter().filter(|field| !is_hidden(field.name)) {
+        for field in headers.iter().filter(|field| is_wanted(field.name)) {
             metadata.push(field.name, field.value, field.is_sensitive);
         }
         metadata

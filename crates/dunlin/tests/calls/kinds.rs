@@ -1,7 +1,8 @@
 //! The four kinds of calls, and what travels with them.
 
+use dunlin::client::Client;
 use dunlin::protobuf::wkt::StringValue;
-use dunlin::{Encoding, Receiver, Status};
+use dunlin::{Channel, Encoding, Receiver, Status};
 
 use crate::harness::{
     ADDED, CHAT, LIST, UNARY, UPLOAD, ask, code, in_process, metadata, over_tcp, soon, text,
@@ -28,6 +29,21 @@ async fn metadata_goes_both_ways() {
     ADDED.iter().for_each(|name| headers.remove(name));
     assert_eq!(headers, metadata(&[("x-header", "1, 2")]));
     assert_eq!(response.trailers().get_bin("x-trailer-bin"), Some(b"1, 2".to_vec()));
+}
+
+#[tokio::test]
+async fn tools_are_shown_the_fields_of_the_protocol_too() {
+    let (client, _) = over_tcp().await;
+    let channel = Channel::builder(client.channel().target().as_str()).show_protocol_fields(true);
+    let shown = Client::new(channel.connect_lazy().unwrap());
+    let response = soon(shown.unary::<_, StringValue>(UNARY, text("hi")).response()).await.unwrap();
+    assert_eq!(response.headers().get("content-type"), Some("application/grpc"));
+    assert!(response.headers().get("grpc-status").is_none() && response.trailers().get("grpc-status").is_none());
+    let status = soon(ask(&shown, "fail it")).await.unwrap_err();
+    assert_eq!(status.metadata().get_bin("grpc-status-details-bin"), None, "a status has its details for itself");
+    // All others see what is the application's.
+    let response = soon(client.unary::<_, StringValue>(UNARY, text("hi")).response()).await.unwrap();
+    assert_eq!(response.headers().get("content-type"), None);
 }
 
 #[tokio::test]
