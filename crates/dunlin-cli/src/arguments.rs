@@ -39,6 +39,11 @@ pub(crate) fn accept_foreign_spellings<C: CommandFactory>(arguments: &mut Vec<St
             None => (bare.to_owned(), None),
         };
         let Some(flag) = (dashes <= 2).then(|| find(&command, &name, dashes)).flatten() else {
+            // A long flag that there is not: it is told so by its name, and not by its first letter.
+            let is_cluster = name.chars().next().is_some_and(|first| find(&command, &first.to_string(), 1).is_some());
+            if dashes == 1 && name.len() > 1 && !is_cluster && name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                argument.insert(0, '-');
+            }
             rewritten.push(argument);
             continue;
         };
@@ -116,6 +121,8 @@ mod tests {
             ("-Iproto", "-Iproto"),
             ("--path", "--path"),
             ("-#format=binpb", "#format=binpb"),
+            ("-typ=a.B", "--typ=a.B"), // clap says what is like it
+            ("-1", "-1"),
         ] {
             let mut arguments = ["dunlin", "build", given].map(str::to_owned).to_vec();
             accept_foreign_spellings::<Cli>(&mut arguments);

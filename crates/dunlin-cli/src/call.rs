@@ -18,7 +18,7 @@ use crate::online::requests::{Format, Requests};
 use crate::online::session::OnlineArgs;
 use crate::online::{block_on, export, symbols};
 use crate::source;
-use report::{Report, Shape};
+use report::{Report, Shape, Times};
 
 /// Calls a method: one request or a stream of them, one response or a stream of them.
 ///
@@ -169,7 +169,8 @@ async fn run(args: &CallArgs) -> Result<(), Failure> {
     };
     let printer = Printer::new(source, args.style(), args.emit_defaults);
     let path = method.method().path();
-    let mut report = Report::new(args.shape(), args.verbose, printer, path, began, connected);
+    let times = Times { began, tls_setup: session.tls_setup, connected };
+    let mut report = Report::new(args.shape(), args.verbose, printer, path, times);
     report.method(|| source::method(&pool, path))?;
     report.request_metadata(&metadata)?;
     let names = [method.method().service().to_owned()];

@@ -198,7 +198,12 @@ impl HealthArgs {
             connect_timeout: self.connect_timeout,
             keepalive: None,
             wait_for_ready: false,
-            cure: Cure { to_plaintext: "leave out -tls", to_tls: "add -tls" },
+            cure: Cure {
+                to_plaintext: "leave out -tls",
+                to_tls: "add -tls",
+                to_trust: "trust its issuer with -tls-ca-cert FILE, give the name in it with -tls-server-name, or skip the check with -tls-no-verify",
+                to_identify: "if it wants to know who asks, give -tls-client-cert FILE and -tls-client-key FILE that it trusts",
+            },
         })
     }
 

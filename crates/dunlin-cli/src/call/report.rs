@@ -29,13 +29,20 @@ pub(super) enum Shape {
     Binary,
 }
 
+/// What was before the call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) began: Instant,
+    pub(super) tls_setup: Option<Duration>,
+    pub(super) connected: Duration,
+}
+
 pub(super) struct Report<'p> {
     shape: Shape,
     verbose: u8,
     printer: Printer<'p>,
     path: String,
-    began: Instant,
-    connected: Duration,
+    times: Times,
     called: Instant,
     first_response: Option<Duration>,
     headers: Metadata,
@@ -48,16 +55,14 @@ impl<'p> Report<'p> {
         verbose: u8,
         printer: Printer<'p>,
         path: &str,
-        began: Instant,
-        connected: Duration,
+        times: Times,
     ) -> Self {
         Self {
             shape,
             verbose: if shape == Shape::Messages { verbose } else { 0 },
             printer,
             path: path.trim_start_matches('/').to_owned(),
-            began,
-            connected,
+            times,
             called: Instant::now(),
             first_response: None,
             headers: Metadata::new(),
@@ -172,17 +177,22 @@ impl<'p> Report<'p> {
         };
         let mut stderr = std::io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes());
+        // A server that finds a request too large says so in its trailers; this one is our own limit.
+        let is_own = ended.trailers.is_empty() && !self.headers.is_empty();
+        if is_own && status.message().contains("`max_receive_message_size`") && !format_error {
+            let _ = stderr.write_all(b"-max-msg-sz BYTES allows larger responses\n");
+        }
         Ok(())
     }
 
     fn times(&self) -> String {
-        let shown = |time: Duration| format!("{time:?}");
+        let Times { began, tls_setup, connected } = self.times;
+        let tls = tls_setup.map(|time| format!("    TLS Setup: {time:?}\n")).unwrap_or_default();
         format!(
-            "Timing Data: {}\n  Dial: {}\n    BlockingDial: {}\n  InvokeRPC: {}\n",
-            shown(self.began.elapsed()),
-            shown(self.connected),
-            shown(self.connected),
-            shown(self.called.elapsed()),
+            "Timing Data: {:?}\n  Dial: {connected:?}\n{tls}    BlockingDial: {:?}\n  InvokeRPC: {:?}\n",
+            began.elapsed(),
+            connected.saturating_sub(tls_setup.unwrap_or_default()),
+            self.called.elapsed(),
         )
     }
 
@@ -197,10 +207,10 @@ impl<'p> Report<'p> {
             "requests": ended.requests,
             "responses": self.responses,
             "timing": {
-                "connectMs": ms(self.connected),
+                "connectMs": ms(self.times.connected),
                 "firstResponseMs": self.first_response.map(ms),
                 "callMs": ms(self.called.elapsed()),
-                "totalMs": ms(self.began.elapsed()),
+                "totalMs": ms(self.times.began.elapsed()),
             },
         });
         print::write(&format!("{object}\n"))?;

@@ -28,13 +28,17 @@ pub(crate) struct Reach {
     pub(crate) cure: Cure,
 }
 
-/// What a command says of TLS that is wanted, or not.
+/// What a command says of TLS that is wanted, or not; its flags have other names than those of other commands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cure {
     /// When the server speaks clear text.
     pub(crate) to_plaintext: &'static str,
     /// When the server speaks TLS.
     pub(crate) to_tls: &'static str,
+    /// When the server's certificate is not acceptable.
+    pub(crate) to_trust: &'static str,
+    /// When ours is not, or there is none.
+    pub(crate) to_identify: &'static str,
 }
 
 impl Reach {
@@ -44,7 +48,8 @@ impl Reach {
         let dial = Recording { connector: self.connector(), last: last.clone() };
         let mut builder = Channel::builder(self.address.target.clone())
             .dial(dial, self.tls.is_some())
-            .connect_timeout(self.connect_timeout);
+            .connect_timeout(self.connect_timeout)
+            .show_protocol_fields(true);
         if let Some(tls) = &self.tls {
             // For the port of names that have none.
             builder = builder.tls(tls.clone());
@@ -109,16 +114,12 @@ impl Reach {
             ),
             Some(ConnectError::Tls { source, .. }) => {
                 let cure = match &source {
-                    TlsHandshakeError::PeerCertificate { .. } => {
-                        "; trust its issuer with -cacert FILE, give the name in it with -authority, or skip the check with -insecure"
-                    }
-                    TlsHandshakeError::Refused { .. } => {
-                        "; if it wants to know who calls, give -cert FILE and -key FILE"
-                    }
+                    TlsHandshakeError::PeerCertificate { .. } => self.cure.to_trust,
+                    TlsHandshakeError::Refused { .. } => self.cure.to_identify,
                     TlsHandshakeError::Io { .. } => return self.maybe_plaintext(causes(&source)),
-                    _ => "",
+                    _ => return Failure::local(Stage::Tls, format!("no TLS with {target}: {}", causes(&source))),
                 };
-                Failure::local(Stage::Tls, format!("no TLS with {target}: {}{cure}", causes(&source)))
+                Failure::local(Stage::Tls, format!("no TLS with {target}: {}; {cure}", causes(&source)))
             }
             Some(error @ ConnectError::Lookup { .. }) => Failure::local(
                 Stage::Connect,
@@ -130,6 +131,11 @@ impl Reach {
             ),
             None if message.contains("cannot look up") => {
                 Failure::local(Stage::Connect, format!("{message}; is the name right? write host:port"))
+            }
+            // Our certificate is judged after our side of the handshake is done (RFC 8446 §4.4.2.4), so that the
+            // server's answer comes in place of HTTP/2.
+            None if self.tls.is_some() && message.contains("received fatal alert") => {
+                Failure::local(Stage::Tls, format!("{message}; {}", self.cure.to_identify))
             }
             // There was a connection, and it was not HTTP/2 that came over it.
             None if self.tls.is_none() && self.speaks_tls().await => Failure::local(

@@ -40,16 +40,16 @@ pub(crate) struct ConnectionArgs {
     #[arg(long)]
     pub(crate) unix: bool,
     /// How long connecting may take
-    #[arg(long, value_name = "TIME", value_parser = times::parse, default_value = "10")]
+    #[arg(long, value_name = "TIME", value_parser = times::parse, default_value = "10", allow_negative_numbers = true)]
     pub(crate) connect_timeout: Duration,
     /// How long all of it may take, the call included
-    #[arg(long, value_name = "TIME", value_parser = times::parse)]
+    #[arg(long, value_name = "TIME", value_parser = times::parse, allow_negative_numbers = true)]
     pub(crate) max_time: Option<Duration>,
     /// Send a PING after so long a silence; 10 s at least
-    #[arg(long, value_name = "TIME", value_parser = times::parse)]
+    #[arg(long, value_name = "TIME", value_parser = times::parse, allow_negative_numbers = true)]
     pub(crate) keepalive_time: Option<Duration>,
     /// Bytes of a response message at most [default: 4194304]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
     pub(crate) max_msg_sz: Option<usize>,
     /// What comes first in the header `user-agent`
     #[arg(long, value_name = "TEXT")]
@@ -114,6 +114,8 @@ impl ConnectionArgs {
             cure: Cure {
                 to_plaintext: "add -plaintext",
                 to_tls: "leave out -plaintext, or write https:// instead of http://",
+                to_trust: "trust its issuer with -cacert FILE, give the name in it with -authority, or skip the check with -insecure",
+                to_identify: "if it wants to know who calls, give -cert FILE and -key FILE that it trusts",
             },
         })
     }

@@ -112,11 +112,12 @@ impl Requests {
             Err(why) => Err(Failure::local(
                 Stage::Encode,
                 format!(
-                    "request {}, from line {} column {} on, is no {}: {why}",
+                    "request {}, from line {} column {} on, is no {}: {why}{}",
                     self.count,
                     part.line,
                     part.column,
-                    method.request_type().full_name()
+                    method.request_type().full_name(),
+                    if why.contains(" has no field ") { "; -allow-unknown-fields skips it" } else { "" },
                 ),
             )),
         }

@@ -1,7 +1,7 @@
 //! What a command that asks about a schema starts with: its arguments made sense of, a channel if one is
 //! needed, and the schema's source.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use dunlin_client::Channel;
@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) source: Source,
     /// When all has to be over.
     pub(crate) deadline: Option<Instant>,
+    /// How long certificates and keys took, if there is TLS.
+    pub(crate) tls_setup: Option<Duration>,
 }
 
 impl OnlineArgs {
@@ -107,7 +109,9 @@ impl OnlineArgs {
         let deadline =
             self.connection.max_time.filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
         let headers = self.headers.for_reflection()?;
+        let began = Instant::now();
         let reach = address.map(|address| self.connection.reach(address)).transpose()?;
+        let tls_setup = reach.as_ref().and_then(|reach| reach.tls.as_ref()).map(|_| began.elapsed());
         let files = Source::files(&self.source)?;
         let channel = match reach {
             Some(reach) => Some(Reach { wait_for_ready, ..reach }.connect().await?),
@@ -115,6 +119,6 @@ impl OnlineArgs {
         };
         let asked = channel.as_ref().filter(|_| self.source.asks_server());
         let source = Source::new(files, asked, headers, deadline);
-        Ok(Session { channel, source, deadline })
+        Ok(Session { channel, source, deadline, tls_setup })
     }
 }

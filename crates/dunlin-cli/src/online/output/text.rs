@@ -10,12 +10,12 @@ use crate::online::schema::Types;
 
 /// A message, without a line end.
 pub(super) fn write(message: &dyn Reflect, types: &Types) -> String {
-    let mut writer = Writer { out: String::new(), types, indent: 0, layout: Layout::of(message) };
+    let mut writer = Writer { out: String::new(), types, indent: 0, layout: Layout::Lines };
     writer.message(message);
     writer.out
 }
 
-/// Messages of the well-known types stand on one line.
+/// Messages of the well-known types stand on one line within others.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
     Lines,
