@@ -38,9 +38,15 @@ async fn tools_are_shown_the_fields_of_the_protocol_too() {
     let shown = Client::new(channel.connect_lazy().unwrap());
     let response = soon(shown.unary::<_, StringValue>(UNARY, text("hi")).response()).await.unwrap();
     assert_eq!(response.headers().get("content-type"), Some("application/grpc"));
-    assert!(response.headers().get("grpc-status").is_none() && response.trailers().get("grpc-status").is_none());
+    assert!(
+        response.headers().get("grpc-status").is_none() && response.trailers().get("grpc-status").is_none()
+    );
     let status = soon(ask(&shown, "fail it")).await.unwrap_err();
-    assert_eq!(status.metadata().get_bin("grpc-status-details-bin"), None, "a status has its details for itself");
+    assert_eq!(
+        status.metadata().get_bin("grpc-status-details-bin"),
+        None,
+        "a status has its details for itself"
+    );
     // All others see what is the application's.
     let response = soon(client.unary::<_, StringValue>(UNARY, text("hi")).response()).await.unwrap();
     assert_eq!(response.headers().get("content-type"), None);
