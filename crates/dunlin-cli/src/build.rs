@@ -130,6 +130,13 @@ pub(crate) struct SchemaArgs {
     quiet: bool,
 }
 
+impl SchemaArgs {
+    /// With more folders in which imports are searched.
+    pub(crate) fn with_proto_path(folders: &[String]) -> Self {
+        Self { proto_path: folders.to_vec(), ..Self::default() }
+    }
+}
+
 /// What nobody has said otherwise.
 impl Default for SchemaArgs {
     fn default() -> Self {

@@ -178,7 +178,7 @@ pub(crate) struct SourceArgs {
     /// A .proto file with the schema, instead of asking the server
     #[arg(long, value_name = "FILE")]
     pub(crate) proto: Vec<String>,
-    /// A folder in which -proto files and their imports are searched
+    /// A folder in which -proto files are searched, and imports
     #[arg(long, value_name = "FOLDER")]
     pub(crate) import_path: Vec<String>,
     /// A descriptor set with the schema, instead of asking the server

@@ -26,7 +26,7 @@ pub(crate) fn read(args: &SourceArgs) -> Result<Arc<DynamicPool>, Failure> {
         all.extend(sources(&args.proto, &args.import_path)?);
     }
     for input in &args.schema {
-        let compilation = SchemaArgs::default().compile(input, true)?;
+        let compilation = SchemaArgs::with_proto_path(&args.import_path).compile(input, true)?;
         all.extend(compilation.file_descriptor_set(EVERYTHING).file);
     }
     // A file may be imported by several; the first counts.
