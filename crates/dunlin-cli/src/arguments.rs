@@ -40,8 +40,13 @@ pub(crate) fn accept_foreign_spellings<C: CommandFactory>(arguments: &mut Vec<St
         };
         let Some(flag) = (dashes <= 2).then(|| find(&command, &name, dashes)).flatten() else {
             // A long flag that there is not: it is told so by its name, and not by its first letter.
-            let is_cluster = name.chars().next().is_some_and(|first| find(&command, &first.to_string(), 1).is_some());
-            if dashes == 1 && name.len() > 1 && !is_cluster && name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            let is_cluster =
+                name.chars().next().is_some_and(|first| find(&command, &first.to_string(), 1).is_some());
+            if dashes == 1
+                && name.len() > 1
+                && !is_cluster
+                && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            {
                 argument.insert(0, '-');
             }
             rewritten.push(argument);

@@ -50,13 +50,7 @@ pub(super) struct Report<'p> {
 }
 
 impl<'p> Report<'p> {
-    pub(super) fn new(
-        shape: Shape,
-        verbose: u8,
-        printer: Printer<'p>,
-        path: &str,
-        times: Times,
-    ) -> Self {
+    pub(super) fn new(shape: Shape, verbose: u8, printer: Printer<'p>, path: &str, times: Times) -> Self {
         Self {
             shape,
             verbose: if shape == Shape::Messages { verbose } else { 0 },

@@ -117,7 +117,12 @@ impl Reach {
                     TlsHandshakeError::PeerCertificate { .. } => self.cure.to_trust,
                     TlsHandshakeError::Refused { .. } => self.cure.to_identify,
                     TlsHandshakeError::Io { .. } => return self.maybe_plaintext(causes(&source)),
-                    _ => return Failure::local(Stage::Tls, format!("no TLS with {target}: {}", causes(&source))),
+                    _ => {
+                        return Failure::local(
+                            Stage::Tls,
+                            format!("no TLS with {target}: {}", causes(&source)),
+                        );
+                    }
                 };
                 Failure::local(Stage::Tls, format!("no TLS with {target}: {}; {cure}", causes(&source)))
             }

@@ -75,6 +75,17 @@ impl Source {
         Ok(names)
     }
 
+    /// The names of all types and services of the files, for hints.
+    pub(crate) fn known_names(&self) -> Vec<String> {
+        let Some(pool) = &self.files else { return Vec::new() };
+        let files = pool.descriptors().files();
+        let types = files.flat_map(|file| {
+            let messages = file.messages().filter(|view| !view.is_map_entry()).map(|view| view.full_name());
+            messages.chain(file.enums().map(|view| view.full_name()))
+        });
+        found::services(pool).into_iter().chain(types).collect()
+    }
+
     /// What this full name stands for.
     pub(crate) async fn find(&self, name: &str) -> Result<Found, LookupError> {
         let name = name.trim_start_matches('.');

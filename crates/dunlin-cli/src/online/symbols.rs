@@ -31,7 +31,8 @@ pub(crate) async fn any(source: &Source, name: &str) -> Result<Found, Failure> {
     {
         return Ok(found);
     }
-    Err(unknown("name", &name, &services))
+    let known = source.known_names();
+    Err(unknown("name", &name, if known.is_empty() { &services } else { &known }))
 }
 
 /// The service of this name.
@@ -81,7 +82,7 @@ pub(crate) async fn method(source: &Source, text: &str) -> Result<(Schema, Metho
                 .map(String::as_str)
                 .or_else(|| closest(method, methods.iter().map(String::as_str)));
             let hint = match close {
-                Some(close) => format!("did you mean `{}/{close}`?", found.full_name),
+                Some(close) => format!("did you mean `{close}`?"),
                 None => format!("it has {}", list(&methods)),
             };
             Err(Failure::local(

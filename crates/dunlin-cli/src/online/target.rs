@@ -68,11 +68,6 @@ impl Address {
     pub(crate) fn is_likely(text: &str) -> bool {
         text.contains(':') || text.starts_with('/') && text.matches('/').count() > 2
     }
-
-    /// Whether it is a socket in the file system.
-    pub(crate) fn is_unix(&self) -> bool {
-        self.target.starts_with("unix")
-    }
 }
 
 #[cfg(test)]

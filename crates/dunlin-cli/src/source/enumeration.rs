@@ -129,7 +129,10 @@ impl<'p> Printer<'p> {
         self.out.indent(indent);
         let name = value.name.as_deref().unwrap_or_default();
         self.out.push(&format!("{name} = {}", value.number.unwrap_or_default()));
+        let mut options_path = path.to_vec();
+        options_path.push(3);
         let settings = self.options(value.options.as_deref(), "EnumValueOptions", &format!("{scope}.{name}"));
+        let settings = self.in_order(settings, &options_path);
         self.short_options(&settings, indent);
         self.out.push(";");
         if self.style == Style::Source {

@@ -36,7 +36,7 @@ impl<'p> Printer<'p> {
             None => &self.proto.extension,
         };
         let Some(field) = list.get(own[1] as usize) else { return };
-        let extendee = self.name(field.extendee.as_deref().unwrap_or_default(), scope, Keep::Needed);
+        let extendee = self.name(&self.extendee(field, path), scope, Keep::Needed);
         self.out.push(&format!("extend {extendee} {{\n"));
         self.field(field, path, scope, 1);
         self.out.push("}\n");
@@ -73,7 +73,9 @@ impl<'p> Printer<'p> {
             self.out.push(&format!("{type_text} {}", field.name.as_deref().unwrap_or_default()));
         }
         self.out.push(&format!(" = {}", field.number.unwrap_or_default()));
-        let settings = self.field_options(field, path, scope);
+        let mut options_path = path.to_vec();
+        options_path.push(8);
+        let settings = self.in_order(self.field_options(field, path, scope), &options_path);
         self.short_options(&settings, indent);
         let Some(group) = group else {
             self.out.push(";");
@@ -87,7 +89,7 @@ impl<'p> Printer<'p> {
         self.out.push(" {\n");
         self.behind_brace(&group, indent + 1);
         if let Some(message) = self.message_of(&group) {
-            let full_name = field.type_name.as_deref().unwrap_or_default().trim_start_matches('.').to_owned();
+            let full_name = self.type_name(field, path);
             self.message_body(message, &group, &full_name, indent + 1);
         }
         self.out.indent(indent);
@@ -123,19 +125,50 @@ impl<'p> Printer<'p> {
             .nested_type
             .iter()
             .find(|nested| nested.name.as_deref() == Some(name) && is_map_entry(nested))?;
-        let full = field.type_name.as_deref()?.trim_start_matches('.').to_owned();
-        self.view.messages().find(|view| view.full_name() == full && view.is_map_entry())?;
         Some((entry.field.first()?, entry.field.get(1)?))
     }
 
     fn type_text(&self, field: &FieldDescriptorProto, path: &[i32], scope: &str) -> String {
         if let Some((key, value)) = self.map_types(field, path) {
-            return format!("map<{}, {}>", self.plain_type(key, scope), self.plain_type(value, scope));
+            let entry = self.map_entry_path(field, path).unwrap_or_default();
+            let value_type = self.plain_type(value, &child(&entry, 2, 1), scope);
+            return format!("map<{}, {value_type}>", self.plain_type(key, &[], scope));
         }
-        self.plain_type(field, scope)
+        self.plain_type(field, path, scope)
     }
 
-    fn plain_type(&self, field: &FieldDescriptorProto, scope: &str) -> String {
+    fn map_entry_path(&self, field: &FieldDescriptorProto, path: &[i32]) -> Option<Vec<i32>> {
+        let parent = &path[..path.len() - 2];
+        let name = last(field.type_name.as_deref()?);
+        let nested = &self.message_of(parent)?.nested_type;
+        let at = nested.iter().position(|nested| nested.name.as_deref() == Some(name))?;
+        Some(child(parent, 3, at))
+    }
+
+    /// The full name of a field's type. Some servers have names in descriptors that have to be looked up.
+    fn type_name(&self, field: &FieldDescriptorProto, path: &[i32]) -> String {
+        let given = field.type_name.as_deref().unwrap_or_default();
+        let resolved = || self.view.fields().find(|view| view.path() == path)?.type_name();
+        match given.strip_prefix('.') {
+            Some(full) => full.to_owned(),
+            None => resolved().unwrap_or_else(|| given.to_owned()),
+        }
+    }
+
+    /// The full name of the message that an extension is for.
+    fn extendee(&self, field: &FieldDescriptorProto, path: &[i32]) -> String {
+        let given = field.extendee.as_deref().unwrap_or_default();
+        let resolved = || {
+            let view = self.view.fields().find(|view| view.path() == path)?;
+            Some(view.containing_message()?.full_name())
+        };
+        match given.strip_prefix('.') {
+            Some(full) => full.to_owned(),
+            None => resolved().unwrap_or_else(|| given.to_owned()),
+        }
+    }
+
+    fn plain_type(&self, field: &FieldDescriptorProto, path: &[i32], scope: &str) -> String {
         let text = match field.r#type {
             Some(Type::TYPE_DOUBLE) => "double",
             Some(Type::TYPE_FLOAT) => "float",
@@ -153,7 +186,7 @@ impl<'p> Printer<'p> {
             Some(Type::TYPE_SINT32) => "sint32",
             Some(Type::TYPE_SINT64) => "sint64",
             Some(Type::TYPE_GROUP) => last(field.type_name.as_deref().unwrap_or_default()),
-            _ => return self.name(field.type_name.as_deref().unwrap_or_default(), scope, Keep::Needed),
+            _ => return self.name(&self.type_name(field, path), scope, Keep::Needed),
         };
         text.to_owned()
     }
@@ -221,7 +254,9 @@ impl<'p> Printer<'p> {
         let location = block.and_then(|at| info?.location.get(at));
         self.out.leading(location, self.style == Style::Source, indent);
         self.out.indent(indent);
-        let name = self.name(extendee.as_deref().unwrap_or_default(), scope, Keep::Needed);
+        let mut first_path = path.to_vec();
+        first_path.push(first as i32);
+        let name = self.name(&self.extendee(&extensions[first], &first_path), scope, Keep::Needed);
         self.out.push(&format!("extend {name} {{\n"));
         if self.style == Style::Source && self.out.trailing(location, indent + 1) {
             self.out.blank_line();

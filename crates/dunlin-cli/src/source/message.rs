@@ -311,6 +311,8 @@ impl<'p> Printer<'p> {
     pub(super) fn oneof_at(&mut self, path: &[i32], scope: &str) {
         let (parent, own) = path.split_at(path.len() - 2);
         let Some(message) = self.message_of(parent) else { return };
+        // Alone, it has no comments: they are for the message that they stand in.
+        self.locations.clear();
         let members: Vec<usize> =
             (0..message.field.len()).filter(|at| message.field[*at].oneof_index == Some(own[1])).collect();
         self.oneof(message, parent, scope, own[1] as usize, &members, 0);

@@ -133,12 +133,30 @@ impl<'p> Printer<'p> {
         format!("{} = {value}", setting.name)
     }
 
+    /// The order of options behind an element: in source that of the source, else that of names.
+    pub(super) fn in_order(&self, mut settings: Vec<Setting>, path: &[i32]) -> Vec<Setting> {
+        if self.style == Style::Source {
+            settings.sort_by_cached_key(|setting| {
+                let span = self.option_span(path, setting);
+                (span.is_none(), span)
+            });
+        }
+        settings
+    }
+
     /// Where an option stands: its path goes on as the text does, so the beginning counts.
     pub(super) fn option_span(&self, path: &[i32], setting: &Setting) -> Option<Vec<i32>> {
         self.option_location(path, setting.number).map(|location| location.span.clone())
     }
 
     fn option_location(&self, path: &[i32], number: i32) -> Option<&'p Location> {
+        if number < 0 {
+            // What is only written like an option is a member of the field.
+            let (_, field) = path.split_last()?;
+            let mut path = field.to_vec();
+            path.push(-number);
+            return self.location(&path);
+        }
         let info = self.proto.source_code_info.as_deref()?;
         let begins = |location: &&'p Location| {
             location.path.strip_prefix(path).is_some_and(|rest| rest.first() == Some(&number))

@@ -56,6 +56,9 @@ impl<'p> Printer<'p> {
         }
         let Some(first) = indexes.first().map(|index| &message.extension_range[*index]) else { return };
         let settings = self.options(first.options.as_deref(), "ExtensionRangeOptions", full_name);
+        let mut options_path = child(path, 5, indexes[0]);
+        options_path.push(3);
+        let settings = self.in_order(settings, &options_path);
         self.short_options(&settings, indent);
         self.out.push(";\n");
     }

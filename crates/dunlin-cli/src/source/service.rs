@@ -64,15 +64,23 @@ impl<'p> Printer<'p> {
         self.before(path, indent);
         self.out.indent(indent);
         let package = self.package.clone();
-        let side = |streams: Option<bool>, name: &Option<String>| {
-            let name = self.name(name.as_deref().unwrap_or_default(), &package, Keep::Needed);
+        // All methods of the file, in the order of its services.
+        let before: usize =
+            self.proto.service[..path[1] as usize].iter().map(|other| other.method.len()).sum();
+        let resolved = self.view.methods().nth(before + path[3] as usize);
+        let (input, output) = resolved.map_or((None, None), |(input, output)| {
+            (input.map(|view| view.full_name()), output.map(|view| view.full_name()))
+        });
+        let side = |streams: Option<bool>, resolved: Option<String>, given: &Option<String>| {
+            let name = resolved.or_else(|| given.clone()).unwrap_or_default();
+            let name = self.name(&name, &package, Keep::Needed);
             if streams == Some(true) { format!("stream {name}") } else { name }
         };
-        let input = side(method.client_streaming, &method.input_type);
-        let output = side(method.server_streaming, &method.output_type);
+        let input = side(method.client_streaming, input, &method.input_type);
+        let output = side(method.server_streaming, output, &method.output_type);
         let name = method.name.as_deref().unwrap_or_default();
         self.out.push(&format!("rpc {name} ( {input} ) returns ( {output} )"));
-        let mut settings = self.options(method.options.as_deref(), "MethodOptions", full_name);
+        let settings = self.options(method.options.as_deref(), "MethodOptions", full_name);
         if settings.is_empty() {
             self.out.push(";");
             if self.style == Style::Source {
@@ -86,9 +94,7 @@ impl<'p> Printer<'p> {
         self.behind_brace(path, indent + 1);
         let mut options_path = path.to_vec();
         options_path.push(4);
-        if self.style == Style::Source {
-            settings.sort_by_cached_key(|setting| self.option_span(&options_path, setting));
-        }
+        let settings = self.in_order(settings, &options_path);
         for (at, setting) in settings.iter().enumerate() {
             if at > 0 {
                 self.gap();

@@ -130,7 +130,7 @@ impl Writer<'_> {
                 members.push(("\"@value\"".to_owned(), string(&to_base64(bytes))));
             }
             Some(held) if has_own_form(name) => members.push(("\"value\"".to_owned(), self.message(&held)?)),
-            Some(held) if any_parts(&held).is_some() => {
+            Some(held) if any_parts(&held).is_some() || name == "google.protobuf.Empty" => {
                 members.push(("\"value\"".to_owned(), self.message(&held)?));
             }
             Some(held) => {
@@ -309,9 +309,6 @@ fn bytes_text(value: &[u8], field: &FieldTable) -> String {
 }
 
 fn enumeration(number: i32, table: Option<&EnumTable>) -> String {
-    if table.is_some_and(|table| table.full_name() == "google.protobuf.NullValue") {
-        return "null".to_owned();
-    }
     match table.and_then(|table| table.by_number(number)) {
         Some(value) => string(value.name()),
         None => number.to_string(),

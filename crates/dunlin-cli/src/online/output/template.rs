@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use dunlin_protobuf::descriptor::Type;
 use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
-use dunlin_protobuf::json::DecodeOptions;
 use dunlin_protobuf::pool::{FieldKind, FieldView, MessageId, MessageView};
+use dunlin_protobuf::text::DecodeOptions;
 
-use super::json::string;
 use crate::online::schema::Types;
 
 /// Types that contain many others, which contain many others, end somewhere.
@@ -17,9 +16,9 @@ const MOST_MESSAGES: usize = 2_000;
 pub(crate) fn template(pool: &Arc<DynamicPool>, name: &str, types: &Types) -> Option<DynamicMessage> {
     let view = pool.descriptors().message(name)?;
     let mut filler = Filler { path: Vec::new(), messages: 0 };
-    let json = filler.message(view);
+    let text = filler.message(view);
     let mut message = DynamicMessage::new(pool.message(name)?);
-    DecodeOptions::new().registry(&types.registry).merge(&mut message, &json).ok()?;
+    DecodeOptions::new().registry(&types.registry).partial().merge(&mut message, &text).ok()?;
     Some(message)
 }
 
@@ -29,33 +28,36 @@ struct Filler {
     messages: usize,
 }
 
+/// What has one form in JSON whatever is in it says so, as text format.
+fn filled(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "Any" => "type_url: 'type.googleapis.com/google.protobuf.Empty'",
+        "Value" => {
+            "struct_value { fields { key: 'google.protobuf.Value' \
+             value { string_value: 'supports arbitrary JSON' } } }"
+        }
+        "ListValue" => {
+            "values { struct_value { fields { key: 'google.protobuf.ListValue' \
+             value { string_value: 'is an array of arbitrary JSON values' } } } }"
+        }
+        "Struct" => {
+            "fields { key: 'google.protobuf.Struct' \
+             value { string_value: 'supports arbitrary JSON objects' } }"
+        }
+        _ => return None,
+    })
+}
+
 impl Filler {
+    /// The content of a message, in text format.
     fn message(&mut self, view: MessageView<'_>) -> String {
-        match view.full_name().as_str() {
-            "google.protobuf.Any" => {
-                return r#"{"@type":"type.googleapis.com/google.protobuf.Empty","value":{}}"#.to_owned();
-            }
-            "google.protobuf.Value" => {
-                return r#"{"google.protobuf.Value":"supports arbitrary JSON"}"#.to_owned();
-            }
-            "google.protobuf.ListValue" => {
-                return r#"[{"google.protobuf.ListValue":"is an array of arbitrary JSON values"}]"#
-                    .to_owned();
-            }
-            "google.protobuf.Struct" => {
-                return r#"{"google.protobuf.Struct":"supports arbitrary JSON objects"}"#.to_owned();
-            }
-            "google.protobuf.Timestamp" => return r#""1970-01-01T00:00:00Z""#.to_owned(),
-            "google.protobuf.Duration" => return r#""0s""#.to_owned(),
-            "google.protobuf.FieldMask" => return r#""""#.to_owned(),
-            name if name.starts_with("google.protobuf.") && name.ends_with("Value") => {
-                return view.field("value").map_or("{}".to_owned(), |field| self.value(field));
-            }
-            _ => {}
+        let full_name = view.full_name();
+        if let Some(text) = full_name.strip_prefix("google.protobuf.").and_then(filled) {
+            return text.to_owned();
         }
         self.messages += 1;
         if self.path.contains(&view.id()) || self.messages > MOST_MESSAGES {
-            return "{}".to_owned();
+            return String::new();
         }
         self.path.push(view.id());
         let mut members: Vec<(Option<u32>, String)> = Vec::new();
@@ -64,41 +66,33 @@ impl Filler {
             if !field.is_repeated() && !is_message {
                 continue;
             }
-            let member = format!("{}:{}", string(&field.json_name()), self.field(field));
             let oneof = field.oneof().map(|(id, _)| id);
             // One of a oneof: the last.
             members.retain(|(other, _)| oneof.is_none() || *other != oneof);
-            members.push((oneof, member));
+            members.push((oneof, self.member(field)));
         }
         self.path.pop();
-        let members: Vec<String> = members.into_iter().map(|(_, member)| member).collect();
-        format!("{{{}}}", members.join(","))
+        members.into_iter().map(|(_, member)| member).collect::<Vec<_>>().join("\n")
     }
 
-    fn field(&mut self, field: FieldView<'_>) -> String {
+    fn member(&mut self, field: FieldView<'_>) -> String {
+        let name = match field.kind() {
+            FieldKind::Message(message) if field.is_group_like() => message.name(),
+            _ => field.name(),
+        };
         match field.kind() {
             FieldKind::Message(entry) if field.is_map() => {
-                let mut parts = entry.fields();
-                let (Some(key), Some(value)) = (parts.next(), parts.next()) else { return "{}".to_owned() };
-                let key = self.value(key);
-                let key = if key.starts_with('"') { key } else { format!("\"{key}\"") };
-                format!("{{{key}:{}}}", self.value(value))
+                let parts: Vec<String> = entry.fields().map(|part| self.member(part)).collect();
+                format!("{name} {{ {} }}", parts.join("\n"))
             }
-            _ if field.is_repeated() => format!("[{}]", self.value(field)),
-            _ => self.value(field),
-        }
-    }
-
-    fn value(&mut self, field: FieldView<'_>) -> String {
-        match field.kind() {
-            FieldKind::Message(inner) => self.message(inner),
-            FieldKind::Scalar(Type::TYPE_STRING | Type::TYPE_BYTES) => "\"\"".to_owned(),
-            FieldKind::Scalar(Type::TYPE_BOOL) => "false".to_owned(),
-            FieldKind::Enum(view) => {
-                let first = view.values().next().map_or(0, |value| value.number());
-                if view.is_closed() { first.to_string() } else { "0".to_owned() }
-            }
-            _ => "0".to_owned(),
+            FieldKind::Message(inner) => format!("{name} {{ {} }}", self.message(inner)),
+            FieldKind::Scalar(Type::TYPE_STRING | Type::TYPE_BYTES) => format!("{name}: ''"),
+            FieldKind::Scalar(Type::TYPE_BOOL) => format!("{name}: false"),
+            FieldKind::Enum(of) => match of.value_by_number(0).or_else(|| of.values().next()) {
+                Some(value) => format!("{name}: {}", value.name()),
+                None => String::new(),
+            },
+            _ => format!("{name}: 0"),
         }
     }
 }

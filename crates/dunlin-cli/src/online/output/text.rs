@@ -24,9 +24,13 @@ enum Layout {
 
 impl Layout {
     fn of(message: &dyn Reflect) -> Self {
-        match message.table().full_name().starts_with("google.protobuf.") {
-            true => Self::Compact,
-            false => Self::Lines,
+        match message.table().full_name().strip_prefix("google.protobuf.") {
+            Some("Any" | "Duration" | "Empty" | "ListValue" | "Struct" | "Timestamp" | "Value") => {
+                Self::Compact
+            }
+            // The wrappers: BoolValue and the like.
+            Some(name) if name.ends_with("Value") => Self::Compact,
+            _ => Self::Lines,
         }
     }
 }
@@ -82,12 +86,13 @@ impl Writer<'_> {
     fn field(&mut self, value: SlotRef<'_>, field: &FieldTable, of: &TableRef, is_first: &mut bool) {
         for item in items(value) {
             if !std::mem::take(is_first) {
-                self.next();
+                self.line();
             }
             match item {
                 Item::Value(value) => self.value(&name(field, of), value, field, of),
                 Item::Entry(key, value) => self.entry(key, value, field, of),
             }
+            self.space();
         }
     }
 
@@ -98,8 +103,10 @@ impl Writer<'_> {
         self.separator();
         self.open('<');
         self.value("key", key, key_field, &entry);
-        self.next();
+        self.space();
+        self.line();
         self.value("value", value, value_field, &entry);
+        self.space();
         self.close('>');
     }
 
@@ -144,10 +151,10 @@ impl Writer<'_> {
         self.out.push(bracket);
     }
 
-    fn next(&mut self) {
-        match self.layout {
-            Layout::Lines => self.line(),
-            Layout::Compact => self.out.push(' '),
+    /// Behind each field that has no line of its own.
+    fn space(&mut self) {
+        if self.layout == Layout::Compact {
+            self.out.push(' ');
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dunlin_protobuf::descriptor::{DescriptorProto, FileDescriptorProto, Type};
 use dunlin_protobuf::dynamic::DynamicPool;
-use dunlin_protobuf::pool::{FieldKind, FileId};
+use dunlin_protobuf::pool::{FieldKind, FileId, FileView};
 
 /// Something that a schema declares.
 #[derive(Clone, Debug)]
@@ -53,7 +53,11 @@ impl Found {
             };
             let parts: Vec<&str> = inside.split('.').collect();
             let element = in_file(file.proto()?, &parts)?;
-            Some(Self { pool: pool.clone(), full_name: name.to_owned(), file: file.id(), element })
+            let full_name = match &element {
+                Element::EnumValue(path) => under_its_enum(file, path).unwrap_or_else(|| name.to_owned()),
+                _ => name.to_owned(),
+            };
+            Some(Self { pool: pool.clone(), full_name, file: file.id(), element })
         })
     }
 }
@@ -103,6 +107,14 @@ impl Found {
     }
 }
 
+/// A value's name as users of most languages know it: within its enum, though it is declared beside it.
+fn under_its_enum(file: FileView<'_>, path: &[i32]) -> Option<String> {
+    let (of, value) = path.split_at(path.len().checked_sub(2)?);
+    let view = file.enums().find(|view| view.path() == of)?;
+    let value = view.values().nth(*value.get(1)? as usize)?;
+    Some(format!("{}.{}", view.full_name(), value.name()))
+}
+
 fn position<T>(items: &[T], name: &str, of: impl Fn(&T) -> Option<&str>) -> Option<i32> {
     items.iter().position(|item| of(item) == Some(name)).map(|at| at as i32)
 }
@@ -129,9 +141,13 @@ fn in_file(file: &FileDescriptorProto, parts: &[&str]) -> Option<Element> {
                 Some(Element::EnumValue(vec![5, at as i32, 2, value]))
             })
         }
-        [method] => {
+        [inner] => {
+            if let Some(at) = position(&file.enum_type, first, |e| e.name.as_deref()) {
+                let value = position(&file.enum_type[at as usize].value, inner, |v| v.name.as_deref())?;
+                return Some(Element::EnumValue(vec![5, at, 2, value]));
+            }
             let at = position(&file.service, first, |s| s.name.as_deref())?;
-            let method = position(&file.service[at as usize].method, method, |m| m.name.as_deref())?;
+            let method = position(&file.service[at as usize].method, inner, |m| m.name.as_deref())?;
             Some(Element::Method(vec![6, at, 2, method]))
         }
         _ => None,
@@ -143,6 +159,13 @@ fn in_message(message: &DescriptorProto, mut path: Vec<i32>, parts: &[&str]) -> 
         None => return Some(Element::Message(path)),
         Some(split) => split,
     };
+    if let [value] = rest
+        && let Some(index) = position(&message.enum_type, first, |e| e.name.as_deref())
+    {
+        let value = position(&message.enum_type[index as usize].value, value, |v| v.name.as_deref())?;
+        path.extend([4, index, 2, value]);
+        return Some(Element::EnumValue(path));
+    }
     let mut at = |step: i32, index: i32| {
         path.extend([step, index]);
         path.clone()
