@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dunlin_grpc::Status;
-use dunlin_grpc::intercept::{CallContext, Interceptor, Next};
+use dunlin_grpc::intercept::{CallContext, Interceptor, Next, Side};
+use dunlin_grpc::{CallKind, Method, Status};
 use tokio::time::Instant;
 
 /// Gives calls a deadline, or an earlier one. On a server the method and the calls that it makes see it; when
@@ -14,6 +14,7 @@ pub struct Deadlines {
     default_timeout: Option<Duration>,
     max_timeout: Option<Duration>,
     reserve: Duration,
+    unary_only: bool,
 }
 
 impl Deadlines {
@@ -40,9 +41,20 @@ impl Deadlines {
         self.reserve = time;
         self
     }
+
+    /// For calls with one request and one response only: streams, which may well go on for ever, keep the
+    /// deadline that their caller gives.
+    pub fn unary_only(mut self) -> Self {
+        self.unary_only = true;
+        self
+    }
 }
 
 impl Interceptor for Deadlines {
+    fn applies_to(&self, _: Side, method: &Method) -> bool {
+        !self.unary_only || method.kind() == CallKind::Unary
+    }
+
     async fn call(&self, cx: &mut CallContext, next: Next<'_>) -> Result<(), Status> {
         let began = cx.began();
         let given = cx.deadline();
@@ -66,5 +78,19 @@ impl Interceptor for Deadlines {
             cx.limit_deadline(deadline);
         }
         next.run(cx).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_may_be_left_alone() {
+        let unary = Method::new("test.Echo", "Say", "/test.Echo/Say", CallKind::Unary);
+        let chat = Method::new("test.Echo", "Chat", "/test.Echo/Chat", CallKind::BidiStreaming);
+        let applies = |deadlines: Deadlines| [&unary, &chat].map(|of| deadlines.applies_to(Side::Server, of));
+        assert_eq!(applies(Deadlines::new()), [true, true]);
+        assert_eq!(applies(Deadlines::new().unary_only()), [true, false]);
     }
 }

@@ -200,6 +200,15 @@ async fn every_question_has_its_answer_over_one_stream() {
 }
 
 #[tokio::test]
+async fn the_schema_of_the_details_of_errors_is_told_by_every_server() {
+    let mut stream = Stream::open(channel(shop().add_service(Reflection::new()))).await;
+    let symbol = |name: &str| MessageRequest::FileContainingSymbol(name.into());
+    let paths = stream.paths(symbol("google.rpc.RetryInfo")).await;
+    assert_eq!(paths, ["google/rpc/error_details.proto", "google/protobuf/duration.proto"]);
+    assert_eq!(stream.paths(symbol("google.rpc.Status")).await[0], "google/rpc/status.proto");
+}
+
+#[tokio::test]
 async fn a_request_that_asks_nothing_ends_the_call() {
     let mut stream = Stream::open(channel(shop().add_service(Reflection::new()))).await;
     stream.sender.send(ServerReflectionRequest::default()).await.unwrap();

@@ -19,9 +19,6 @@ pub mod validation;
 
 /// The schema, as Rust.
 pub mod proto {
-    // What is generated has no line that could be written otherwise.
-    #![allow(missing_docs)]
-
     dunlin::include_generated!();
     pub use shop::v1::*;
 }

@@ -8,7 +8,7 @@ use dunlin::interceptors::{Deadlines, Logging, RateLimit, Recovery, RequestId};
 use dunlin::server::tls::{ClientCerts, Identity, TlsConfigError, TrustRoots};
 use dunlin::server::{BoundServer, Drained, ServeError, ServerTls, ShutdownPhase, serve_all};
 use dunlin::services::{HealthReporter, PeriodicCheck, Reflection};
-use dunlin::{CallView, Interceptor, Server, Status};
+use dunlin::{CallView, Server, Status};
 use tempfile::TempDir;
 
 use crate::auth::{self, Caller, Tokens, TokensError};
@@ -129,7 +129,7 @@ impl Shop {
             builder = builder.interceptor(RateLimit::per_second(config.rate_limit.into()).by(whose));
         }
         builder = builder
-            .interceptor(deadlines())
+            .interceptor(Deadlines::new().default_timeout(DEFAULT_TIMEOUT).unary_only())
             .interceptor(validation::interceptor())
             .add_service(ProductServiceServer::new(Products {
                 store: store.clone(),
@@ -140,7 +140,7 @@ impl Shop {
             .add_service(ChatServiceServer::new(Chats::new(closing.clone())))
             .add_service(UploadServiceServer::new(uploads))
             .add_service(health.service())
-            .add_service(reflection())
+            .add_service(Reflection::new())
             .shutdown_grace(Duration::from_secs(config.grace))
             .on_shutdown(move |phase| {
                 if phase == ShutdownPhase::Draining {
@@ -246,12 +246,6 @@ fn health(store: &Store) -> (HealthReporter, PeriodicCheck) {
     (health, check.also(services).failure_threshold(2).spawn())
 }
 
-/// The schema of the services, and that of the details of errors, so that tools can show them.
-fn reflection() -> Reflection {
-    let with_details = Reflection::builder().file_descriptor_set(dunlin::proto::FILE_DESCRIPTOR_SET);
-    with_details.build().expect("the descriptors of the library can be read")
-}
-
 /// Whose calls are counted together: those of a caller, or of an address.
 fn whose(call: &dyn CallView) -> Option<String> {
     match call.extension::<Caller>() {
@@ -262,18 +256,4 @@ fn whose(call: &dyn CallView) -> Option<String> {
             Some(format!("address {host}"))
         }
     }
-}
-
-/// Calls that end by themselves do so in time; those that watch go on for as long as their caller wants.
-fn deadlines() -> impl Interceptor {
-    Deadlines::new()
-        .default_timeout(DEFAULT_TIMEOUT)
-        .except("*/Watch*")
-        .except("*/Track*")
-        .except("*/Stream*")
-        .except("*/Chat")
-        .except("*/*File")
-        .except("*/Bulk*")
-        .except("*/Process*")
-        .except("grpc.*")
 }

@@ -4,6 +4,9 @@
 //! key, as the schema says; the shop is killed by SIGKILL at moments of chance, and started again on the same
 //! folder. `SHOP_CRASH_SEED` repeats the moments of a run.
 
+// The seed of a run that fails is needed.
+#![allow(clippy::print_stdout)]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -119,11 +119,24 @@ impl ReflectionBuilder {
                 _ => {}
             }
         }
+        // Those of the services come first; who has a file of this path means that one.
+        if let Ok(set) = FileDescriptorSet::decode(dunlin_proto::FILE_DESCRIPTOR_SET) {
+            let of_details = |file: &FileDescriptorProto| file.name.as_deref().is_some_and(is_of_details);
+            set.file.into_iter().filter(of_details).for_each(|file| index.add(file));
+        }
         let mut services = self.services.unwrap_or_else(|| served.services.iter().cloned().collect());
         services.sort();
         services.dedup();
         Told { index, services }
     }
+}
+
+/// Whether a file has the details of errors, or is imported by it: tools that show the failures of any call
+/// ask for them.
+fn is_of_details(path: &str) -> bool {
+    const DETAILS: [&str; 2] = ["google/rpc/error_details.proto", "google/rpc/status.proto"];
+    const IMPORTS: [&str; 2] = ["google/protobuf/any.proto", "google/protobuf/duration.proto"];
+    DETAILS.contains(&path) || IMPORTS.contains(&path)
 }
 
 /// What is told.

@@ -39,7 +39,8 @@ use crate::shown;
 /// ```
 ///
 /// [`builder`](Self::builder) adds schemas that the server does not know, such as those of methods that were
-/// added by hand, and lists other services.
+/// added by hand, and lists other services. The schema of the [details](dunlin_grpc::details) of errors is
+/// told by every server, so that tools can show them.
 ///
 /// The schema is public then: who must not know it must not reach the server. One call costs no more than
 /// what it is sent, as each import is looked at once, and holds one bit of information for each file.
