@@ -6,12 +6,15 @@ use std::fmt::Write;
 /// The text as the field has it.
 pub fn encode(message: &str) -> Cow<'_, [u8]> {
     let is_literal = |byte: &u8| matches!(byte, 0x20..=0x24 | 0x26..=0x7e);
-    if message.bytes().all(|byte| is_literal(&byte)) {
+    // RFC 9113 §8.2.1: a value neither begins nor ends with a space.
+    let is_trimmed = !message.starts_with(' ') && !message.ends_with(' ');
+    if is_trimmed && message.bytes().all(|byte| is_literal(&byte)) {
         return Cow::Borrowed(message.as_bytes());
     }
+    let last = message.len().saturating_sub(1);
     let mut out = String::with_capacity(message.len() + 16);
-    for byte in message.bytes() {
-        match is_literal(&byte) {
+    for (at, byte) in message.bytes().enumerate() {
+        match is_literal(&byte) && !(byte == b' ' && (at == 0 || at == last)) {
             true => out.push(byte.into()),
             false => {
                 let _ = write!(out, "%{byte:02X}");
@@ -64,6 +67,9 @@ mod tests {
             ("\t\r\n", "%09%0D%0A"),
             ("☺", "%E2%98%BA"),
             ("\u{7f}", "%7F"),
+            (" at both ends  ", "%20at both ends %20"), // one at each end is enough
+            (" ", "%20"),
+            ("", ""),
         ] {
             assert_eq!(encode(text), wire.as_bytes());
             assert_eq!(decode(wire.as_bytes()), text);
