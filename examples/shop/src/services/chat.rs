@@ -110,6 +110,15 @@ impl Member {
         }
     }
 
+    /// Sends the events that wait, so that who says something and finishes hears it, too.
+    async fn hear_out(&mut self, out: &mut Sender<ChatResponse>) -> Result<(), Status> {
+        for _ in 0..self.events.len() {
+            let Ok(event) = self.events.try_recv() else { break };
+            self.hear(event, out).await?;
+        }
+        Ok(())
+    }
+
     /// Sends an event, for as long as the member is in the room.
     async fn hear(&mut self, event: ChatResponse, out: &mut Sender<ChatResponse>) -> Result<(), Status> {
         tokio::select! {
@@ -153,7 +162,7 @@ impl ChatService for Chats {
         loop {
             tokio::select! {
                 request = requests.next() => match request?.map(|request| request.action) {
-                    None => return Ok(()),
+                    None => return member.hear_out(&mut out).await,
                     Some(Some(Action::Say(say))) if validation::text(&say.text, 1, 2000) => {
                         member.say(say.text);
                         // The others hear it before the next word is spoken.

@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 
 use crate::auth::{Caller, Role};
 use crate::closing::Closing;
-use crate::errors::not_found;
+use crate::errors::{bad_field, not_found};
 use crate::ids::OrderId;
 use crate::messages;
 use crate::page::{self, Fingerprint};
@@ -84,7 +84,7 @@ impl OrderService for Orders {
         let caller = Caller::of(cx)?;
         let id = order_id(&request.id)?;
         let Some(to) = OrderStatus::from_number(request.status.0) else {
-            return Err(crate::errors::bad_field("status", "must be the next step"));
+            return Err(bad_field("status", "must be the next step"));
         };
         let row = self.store.write(move |tx| {
             orders::update_status(tx, id, to, Moment::now(), |order| {
@@ -149,7 +149,11 @@ impl Orders {
 }
 
 fn order_id(text: &str) -> Result<OrderId, Status> {
-    text.parse().map_err(|_| not_found("order", text))
+    match text.parse() {
+        Ok(id) => Ok(id),
+        Err(_) if text.is_empty() => Err(bad_field("id", "is missing")),
+        Err(_) => Err(not_found("order", text)),
+    }
 }
 
 fn order_event(change: &OrderChange) -> OrderEvent {

@@ -132,7 +132,10 @@ impl UploadService for Uploads {
         mut out: Sender<DownloadFileResponse>,
     ) -> Result<(), Status> {
         let caller = Caller::of(cx)?;
-        let missing = || not_found("file", &request.id);
+        let missing = || match &*request.id {
+            "" => bad_field("id", "is missing"),
+            id => not_found("file", id),
+        };
         let id: FileId = request.id.parse().map_err(|_| missing())?;
         let row = self.store.read(move |db| files::get(db, id)).await?;
         if !caller.may_see(&row.data.owner) {

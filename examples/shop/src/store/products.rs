@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{Moment, StoreError, Transaction};
 use crate::ids::ProductId;
 use crate::money::Amount;
+use crate::validation::MAX_AVAILABLE;
 
 /// What whoever runs the shop decides of a product.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,8 +186,10 @@ pub fn adjust(
 ) -> Result<ProductRow, StoreError> {
     let mut data = get(tx.db(), id)?.data;
     let wanted = i64::from(data.available) + i64::from(by);
-    data.available =
-        u32::try_from(wanted).map_err(|_| StoreError::Stock { id, available: data.available, wanted })?;
+    data.available = u32::try_from(wanted)
+        .ok()
+        .filter(|wanted| *wanted <= MAX_AVAILABLE)
+        .ok_or(StoreError::Stock { id, available: data.available, wanted })?;
     update(tx, id, data, now)
 }
 

@@ -56,6 +56,21 @@ async fn all_in_a_room_hear_what_is_said_there() {
 }
 
 #[tokio::test]
+async fn who_finishes_hears_what_was_said_until_then() {
+    let shop = Open::with_products(0).await;
+    let chat = shop.customer().chat;
+    for _ in 0..20 {
+        let (mut says, mut hears) = enter(&chat, "tea").await;
+        says.send(say("hello")).await.unwrap();
+        says.finish();
+        assert_eq!(next(&mut hears).await, "demo-customer joined, 1 are here");
+        assert_eq!(next(&mut hears).await, "demo-customer: hello");
+        assert_eq!(hears.next().await.unwrap(), None);
+    }
+    shop.close().await;
+}
+
+#[tokio::test]
 async fn who_says_what_makes_no_sense_is_told() {
     let shop = Open::with_products(0).await;
     let chat = shop.customer().chat;

@@ -64,6 +64,7 @@ async fn a_file_comes_back_as_it_went_whole_or_in_part() {
     assert_eq!(code(download(&files, "f-1", 300_001, 0).await), Code::OutOfRange);
     assert_eq!(bad_fields(download(&files, "f-1", -1, -1).await), ["offset", "limit"]);
     assert_eq!(code(download(&files, "f-9", 0, 0).await), Code::NotFound);
+    assert_eq!(bad_fields(download(&files, "", 0, 0).await), ["id"]);
     // It is its owner's, and the shop's.
     assert_eq!(download(&shop.admin().files, "f-1", 0, 1).await.unwrap(), bytes[..1]);
     upload(&shop.admin().files, header("secret", b""), b"x").await.unwrap();

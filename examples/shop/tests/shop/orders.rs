@@ -123,6 +123,7 @@ async fn what_is_wrong_with_an_order_is_told_field_by_field() {
     );
     assert_eq!(bad_fields(customer.update_order_status(step("o-1", Status(9))).await), ["status"]);
     assert_eq!(code(customer.get_order(get("o-1")).await), Code::NotFound);
+    assert_eq!(bad_fields(customer.get_order(get("")).await), ["id"]);
     shop.close().await;
 }
 

@@ -262,11 +262,12 @@ async fn a_batch_answers_each_step_before_the_next() {
     assert_eq!(done(ask(20, Some(adjust(-4))).await), (10, 1));
     let (invalid, missing, precondition) = (3, 5, 9);
     assert_eq!(error(ask(30, Some(adjust(-2))).await), (2, precondition));
+    assert_eq!(error(ask(31, Some(adjust(1_000_000))).await), (3, precondition));
     assert_eq!(done(ask(40, Some(set_price(12))).await), (12, 1));
-    assert_eq!(error(ask(50, Some(set_price(0))).await), (4, invalid));
-    assert_eq!(error(ask(60, None).await), (5, invalid));
+    assert_eq!(error(ask(50, Some(set_price(0))).await), (5, invalid));
+    assert_eq!(error(ask(60, None).await), (6, invalid));
     assert_eq!(ask(70, Some(Operation::DeleteId(id()))).await, Outcome::DeletedId(id()));
-    assert_eq!(error(ask(80, Some(Operation::DeleteId(id()))).await), (7, missing));
+    assert_eq!(error(ask(80, Some(Operation::DeleteId(id()))).await), (8, missing));
     drop(requests);
     shop.close().await;
 }
