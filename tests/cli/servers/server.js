@@ -36,7 +36,7 @@ function statusOf(request) {
 
 const aviary = {
   Echo: (call, answer) => answer(null, call.request),
-  Vanish: (call, answer) => answer(null, call.request),
+  Ponder: (call, answer) => answer(null, call.request),
   Fail: (call, answer) => (call.request.code ? answer(statusOf(call.request)) : answer(null, {})),
   Sleep: (call, answer) => setTimeout(() => answer(null, call.request), milliseconds(call.request.time)),
   Inspect: (call, answer) => {

@@ -42,7 +42,7 @@ class Behaviour:
     def Echo(self, request, context):
         return request
 
-    def Vanish(self, request, context):
+    def Ponder(self, request, context):
         return request
 
     def Fail(self, request, context):

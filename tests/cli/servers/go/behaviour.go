@@ -53,7 +53,7 @@ func (f fields) duration(name string) time.Duration {
 
 var unaries = map[string]func(context.Context, fields, fields) (any, error){
 	"Echo":    func(_ context.Context, request, _ fields) (any, error) { return request.Message, nil },
-	"Vanish":  func(_ context.Context, request, _ fields) (any, error) { return request.Message, nil },
+	"Ponder":  func(_ context.Context, request, _ fields) (any, error) { return request.Message, nil },
 	"Fail":    fail,
 	"Sleep":   sleep,
 	"Inspect": inspect,
