@@ -82,7 +82,7 @@ pub(crate) async fn method(source: &Source, text: &str) -> Result<(Schema, Metho
                 .map(String::as_str)
                 .or_else(|| closest(method, methods.iter().map(String::as_str)));
             let hint = match close {
-                Some(close) => format!("did you mean `{close}`?"),
+                Some(close) => format!("did you mean `{}/{close}`?", found.full_name),
                 None => format!("it has {}", list(&methods)),
             };
             Err(Failure::local(
