@@ -228,7 +228,7 @@ fn default_scalar(field: &FieldTable, of: &TableRef) -> String {
         (_, Kind::Enum) => {
             let first = enums.and_then(|table| table.values().first()).map_or(0, |value| value.number());
             let number = if enums.is_some_and(EnumTable::is_closed) { first } else { 0 };
-            named(number, enums)
+            enumeration(number, enums)
         }
         _ => "0".to_owned(),
     }
@@ -308,15 +308,8 @@ fn bytes_text(value: &[u8], field: &FieldTable) -> String {
     }
 }
 
+/// A name, or the number of what has none. Also the value that stands for null has a name, as in grpcurl.
 fn enumeration(number: i32, table: Option<&EnumTable>) -> String {
-    if table.is_some_and(|table| table.full_name() == "google.protobuf.NullValue") {
-        return "null".to_owned();
-    }
-    named(number, table)
-}
-
-/// Also the value that stands for null has a name, which defaults are shown by.
-fn named(number: i32, table: Option<&EnumTable>) -> String {
     match table.and_then(|table| table.by_number(number)) {
         Some(value) => string(value.name()),
         None => number.to_string(),
