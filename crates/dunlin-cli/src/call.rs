@@ -29,6 +29,7 @@ use report::{Report, Shape, Times};
 #[command(
     visible_alias = "curl",
     args_override_self = true,
+    override_usage = "dunlin call [OPTIONS] ADDRESS METHOD\n       dunlin call [OPTIONS] URL",
     after_help = "Examples:\n  \
         dunlin call -plaintext localhost:50051 shop.v1.ProductService/GetProduct -d '{\"name\": \"products/1\"}'\n  \
         dunlin call grpc://localhost:50051/shop.v1.ProductService/ListProducts --json\n  \

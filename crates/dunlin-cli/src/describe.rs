@@ -7,6 +7,7 @@ use dunlin_protobuf::Reflect;
 use serde_json::json;
 
 use crate::online::failure::{self, Failure};
+use crate::online::flags::CallOnlyArgs;
 use crate::online::output::{Printer, Style, template};
 use crate::online::schema::{Element, Found};
 use crate::online::session::{OnlineArgs, Session};
@@ -21,6 +22,7 @@ use crate::{print, source};
 #[derive(Args, Debug)]
 #[command(
     args_override_self = true,
+    override_usage = "dunlin describe [OPTIONS] ADDRESS [SYMBOL]\n       dunlin describe [OPTIONS] -proto FILE [SYMBOL]",
     after_help = "Examples:\n  \
         dunlin describe -plaintext localhost:50051\n  \
         dunlin describe -plaintext localhost:50051 shop.v1.Product -msg-template\n  \
@@ -43,6 +45,8 @@ pub(crate) struct DescribeArgs {
     export: export::ExportArgs,
     #[command(flatten)]
     online: OnlineArgs,
+    #[command(flatten)]
+    unused: CallOnlyArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,6 +60,7 @@ pub(crate) fn main(args: &DescribeArgs) -> ExitCode {
 }
 
 async fn run(args: &DescribeArgs) -> Result<(), Failure> {
+    args.unused.warn();
     let (address, symbol) = args.online.positionals(&args.given)?;
     let session = args.online.start(address).await?;
     let names = match symbol {

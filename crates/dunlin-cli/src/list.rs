@@ -8,6 +8,7 @@ use dunlin_grpc::dynamic::{MethodDescriptor, Schema};
 use serde_json::json;
 
 use crate::online::failure::{self, Failure};
+use crate::online::flags::CallOnlyArgs;
 use crate::online::session::{OnlineArgs, Session};
 use crate::online::{block_on, export, symbols};
 
@@ -18,6 +19,7 @@ use crate::online::{block_on, export, symbols};
 #[derive(Args, Debug)]
 #[command(
     args_override_self = true,
+    override_usage = "dunlin list [OPTIONS] ADDRESS [SERVICE]\n       dunlin list [OPTIONS] -proto FILE [SERVICE]",
     after_help = "Examples:\n  \
         dunlin list -plaintext localhost:50051\n  \
         dunlin list -plaintext localhost:50051 shop.v1.ProductService\n  \
@@ -34,10 +36,16 @@ pub(crate) struct ListArgs {
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
+    #[arg(long, hide = true, value_parser = ["json", "text"])]
+    format: Option<String>,
+    #[arg(long, hide = true)]
+    msg_template: bool,
     #[command(flatten)]
     export: export::ExportArgs,
     #[command(flatten)]
     online: OnlineArgs,
+    #[command(flatten)]
+    unused: CallOnlyArgs,
 }
 
 pub(crate) fn main(args: &ListArgs) -> ExitCode {
@@ -45,6 +53,7 @@ pub(crate) fn main(args: &ListArgs) -> ExitCode {
 }
 
 async fn run(args: &ListArgs) -> Result<(), Failure> {
+    args.unused.warn();
     let (address, service) = args.online.positionals(&args.given)?;
     let session = args.online.start(address).await?;
     match service {

@@ -208,8 +208,21 @@ fn metadata_goes_there_and_comes_back() {
     let server = serve();
     let folder = Folder::new(&[("headers", "# those of the team\nx-file: yes\n\n")]);
     let arguments = [
-        "call", "-plaintext", "-v", "ADDRESS", "Kennel/Echo", "-H", "X-One: 1", "-rpc-header", "x-two:2", "-H",
-        "@headers", "-reflect-header", "x-three: 3", "-H", "x-raw-bin: AQI=",
+        "call",
+        "-plaintext",
+        "-v",
+        "ADDRESS",
+        "Kennel/Echo",
+        "-H",
+        "X-One: 1",
+        "-rpc-header",
+        "x-two:2",
+        "-H",
+        "@headers",
+        "-reflect-header",
+        "x-three: 3",
+        "-H",
+        "x-raw-bin: AQI=",
     ];
     let found = server.run_in(&folder, &arguments, "");
     let want = "
@@ -245,7 +258,14 @@ fn headers_take_in_environment_variables() {
     let server = serve();
     let folder = Folder::new(&[]);
     let mut command = kennel::command(&folder);
-    command.env("TOKEN", "secret").args(["call", "-plaintext", "-v", "-expand-headers", "-H", "x-t: ${TOKEN}"]);
+    command.env("TOKEN", "secret").args([
+        "call",
+        "-plaintext",
+        "-v",
+        "-expand-headers",
+        "-H",
+        "x-t: ${TOKEN}",
+    ]);
     let found = support::run(command.args([server.address.as_str(), "Kennel/Echo"]));
     assert!(found.stdout.contains("x-t: secret\n"), "{found:?}");
     let found = call(&server, "Kennel/Echo", &["-expand-headers", "-H", "x-t: ${DUNLIN_NOT_SET}"]);
@@ -309,7 +329,8 @@ fn without_reflection_files_say_the_schema() {
 #[test]
 fn what_reflection_says_is_not_hidden() {
     let refused = Refuse("/grpc.reflection.", Code::Unauthenticated);
-    let server = serve_on("127.0.0.1:0", Server::builder().add_service(Reflection::new()).interceptor(refused));
+    let server =
+        serve_on("127.0.0.1:0", Server::builder().add_service(Reflection::new()).interceptor(refused));
     let found = call(&server, "Kennel/Echo", &[]);
     assert_eq!(found.code, 1);
     assert!(found.stderr.contains("not for you") && found.stderr.contains("-reflect-header"), "{found:?}");
@@ -326,7 +347,10 @@ fn a_wrong_name_is_told_with_the_right_one() {
     ] {
         let found = call(&server, method, &[]);
         assert_eq!(found.code, 1, "{method}");
-        assert!(found.stderr.starts_with("error: schema: ") && found.stderr.contains(hint), "{method}: {found:?}");
+        assert!(
+            found.stderr.starts_with("error: schema: ") && found.stderr.contains(hint),
+            "{method}: {found:?}"
+        );
     }
 }
 
@@ -377,6 +401,22 @@ fn lines_that_make_no_sense_end_with_2() {
 }
 
 #[test]
+fn a_server_may_come_later_and_may_be_a_unix_socket() {
+    let folder = Folder::new(&[]);
+    let socket = folder.path().join("a.sock").to_str().unwrap().to_owned();
+    let mut command = kennel::command(&folder);
+    command.args(["call", "-plaintext", "-unix", &socket, "Kennel/Echo", "--wait-for-ready"]);
+    let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(100)); // most likely it has tried by then
+    let server = serve_on(&format!("unix:{socket}"), kennel().add_service(reflection()));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"{}\n"[..]));
+    for target in [format!("unix:{socket}"), format!("unix://{socket}")] {
+        assert_eq!(server.run(&["call", "-plaintext", &target, "Kennel/Echo"]).code, 0, "{target}");
+    }
+}
+
+#[test]
 fn the_last_flag_counts() {
     let server = serve();
     for more in [vec!["-plaintext=false", "-plaintext"], vec!["-max-time", "0.000001", "-max-time", "9"]] {
@@ -384,6 +424,36 @@ fn the_last_flag_counts() {
         arguments.extend(&more);
         assert_eq!(server.run(&arguments).code, 0, "{more:?}");
     }
+}
+
+#[test]
+fn a_stream_is_answered_while_it_lasts_and_ctrl_c_ends_it() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+    let server = serve();
+    let folder = Folder::new(&[]);
+    let mut command = kennel::command(&folder);
+    command.args([
+        "call",
+        "-plaintext",
+        &server.address,
+        "Kennel/Chat",
+        "-d",
+        "@",
+        "--output-format",
+        "ndjson",
+    ]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut requests = child.stdin.take().unwrap();
+    let mut responses = BufReader::new(child.stdout.take().unwrap());
+    for name in ["a", "b"] {
+        writeln!(requests, "{{\"name\": \"{name}\"}}").unwrap();
+        let mut line = String::new();
+        responses.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("{{\"name\":\"{name}\"}}\n"));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]

@@ -18,7 +18,11 @@ fn services_and_their_methods_are_listed() {
     let methods = ["Chat", "Collect", "Echo", "Fail", "Repeat"];
     let want: String = methods.iter().map(|name| format!("kennel.v1.Kennel.{name}\n")).collect();
     for service in ["kennel.v1.Kennel", "Kennel", ".kennel.v1.Kennel"] {
-        assert_eq!(server.run(&["list", "ADDRESS", service, "-plaintext"]), Run::new(0, &want, ""), "{service}");
+        assert_eq!(
+            server.run(&["list", "ADDRESS", service, "-plaintext"]),
+            Run::new(0, &want, ""),
+            "{service}"
+        );
     }
     let none = serve_on("127.0.0.1:0", Server::builder().add_service(hidden()));
     assert_eq!(none.run(&["list", "-plaintext", "ADDRESS"]), Run::new(0, "(No services)\n", ""));
@@ -34,7 +38,10 @@ fn hidden() -> Reflection {
 fn trees_and_objects_tell_what_methods_take_and_give() {
     let server = serve();
     let found = server.run(&["list", "-plaintext", "ADDRESS", "--tree"]);
-    assert!(found.stdout.starts_with("kennel.v1.Kennel\n├── Echo(kennel.v1.Dog) -> kennel.v1.Dog\n"), "{found:?}");
+    assert!(
+        found.stdout.starts_with("kennel.v1.Kennel\n├── Echo(kennel.v1.Dog) -> kennel.v1.Dog\n"),
+        "{found:?}"
+    );
     let last = "└── Fail(kennel.v1.Fault) -> kennel.v1.Dog\n";
     assert!(found.stdout.contains("Chat(stream kennel.v1.Dog) -> stream kennel.v1.Dog"), "{found:?}");
     assert!(found.stdout.ends_with(last), "{found:?}");
@@ -81,7 +88,8 @@ fn elements_are_described_as_source() {
 #[test]
 fn messages_of_files_have_their_comments() {
     let folder = Folder::new(&[("kennel.proto", KENNEL)]);
-    let found = support::run(kennel::command(&folder).args(["describe", "-proto", "kennel.proto", "kennel.v1.Dog"]));
+    let found =
+        support::run(kennel::command(&folder).args(["describe", "-proto", "kennel.proto", "kennel.v1.Dog"]));
     let want = "kennel.v1.Dog is a message:
 // A dog.
 message Dog {
@@ -129,7 +137,9 @@ fn templates_show_everything_once() {
 fn all_services_are_described_where_no_name_is_given() {
     let server = serve();
     let found = server.run(&["describe", "-plaintext", "ADDRESS"]);
-    assert!(found.stdout.starts_with("kennel.v1.Kennel is a service:\nservice Kennel {\n  rpc Chat ( stream "));
+    assert!(
+        found.stdout.starts_with("kennel.v1.Kennel is a service:\nservice Kennel {\n  rpc Chat ( stream ")
+    );
     let found = server.run(&["describe", "-plaintext", "ADDRESS", "--json"]);
     let object: Value = serde_json::from_str(&found.stdout).unwrap();
     assert_eq!((&object["kind"], &object["file"]), (&"service".into(), &"kennel.proto".into()));
@@ -139,8 +149,16 @@ fn all_services_are_described_where_no_name_is_given() {
 fn schemas_are_written_as_sets_and_as_sources_that_mean_the_same() {
     let server = serve();
     let folder = Folder::new(&[]);
-    let arguments =
-        ["describe", "-plaintext", "ADDRESS", "kennel.v1.Kennel", "-protoset-out", "a.binpb", "-proto-out-dir", "out"];
+    let arguments = [
+        "describe",
+        "-plaintext",
+        "ADDRESS",
+        "kennel.v1.Kennel",
+        "-protoset-out",
+        "a.binpb",
+        "-proto-out-dir",
+        "out",
+    ];
     assert_eq!(server.run_in(&folder, &arguments, "").code, 0);
     let written = FileDescriptorSet::decode(&std::fs::read(folder.path().join("a.binpb")).unwrap()).unwrap();
     let names: Vec<_> = written.file.iter().map(|file| file.name.as_deref().unwrap()).collect();
@@ -195,5 +213,15 @@ fn unknown_names_are_told_with_those_that_are_meant() {
     assert_eq!(found.code, 1);
     assert!(found.stderr.contains("did you mean `kennel.v1.Kennel`?"), "{found:?}");
     let found = server.run(&["list"]);
-    assert_eq!(found.code, 2, "{found:?}");
+    assert!(found.code == 2 && found.stderr.contains("Usage: dunlin list"), "{found:?}");
+}
+
+#[test]
+fn flags_of_calls_do_no_harm() {
+    let server = serve();
+    let found = server.run(&["list", "-v", "-format", "text", "-emit-defaults", "-plaintext", "ADDRESS"]);
+    assert_eq!(found, Run::new(0, "kennel.v1.Kennel\n", ""));
+    let found = server.run(&["describe", "-vv", "-d", "{}", "-plaintext", "ADDRESS", "kennel.v1.Dog.age"]);
+    let warning = "warning: -d is for `dunlin call`, and not used here\n";
+    assert_eq!(found, Run::new(0, "kennel.v1.Dog.age is a field:\nint32 age = 2;\n", warning));
 }

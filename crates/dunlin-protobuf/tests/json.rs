@@ -164,6 +164,11 @@ fn what_is_accepted_is_written_in_its_normal_form() {
         (r#"{"any":{}}"#, r#"{"any":{}}"#),
         (r#"{"any":{"i32":1,"@type":"x.y/t.All"}}"#, r#"{"any":{"@type":"x.y/t.All","i32":1}}"#),
         (r#"{"any":{"@type":"x/google.protobuf.Empty"}}"#, r#"{"any":{"@type":"x/google.protobuf.Empty"}}"#),
+        // As others write it.
+        (
+            r#"{"any":{"@type":"x/google.protobuf.Empty","value":{}}}"#,
+            r#"{"any":{"@type":"x/google.protobuf.Empty"}}"#,
+        ),
         (
             r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s"}}"#,
             r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s"}}"#,

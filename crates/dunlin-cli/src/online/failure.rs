@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use dunlin_grpc::Status;
 use serde_json::json;
 
@@ -117,7 +118,10 @@ pub(crate) fn exit_code(command: &str, result: Result<(), Failure>, as_json: boo
     let code = failure.exit_code();
     match &failure {
         Failure::Usage(message) => {
-            complain(&format!("error: {message}\n\nTry `dunlin {command} --help`."));
+            complain(&format!(
+                "error: {message}\n\n{}\n\nFor more information, try '--help'.",
+                usage(command)
+            ));
         }
         Failure::Local(stage, message) if as_json => say(&json!({
             "type": "error", "stage": stage.name(), "message": message, "exitCode": code,
@@ -127,6 +131,13 @@ pub(crate) fn exit_code(command: &str, result: Result<(), Failure>, as_json: boo
         Failure::Rpc(_) | Failure::Told | Failure::ClosedPipe | Failure::Interrupted => {}
     }
     ExitCode::from(code)
+}
+
+/// How a command is written.
+fn usage(command: &str) -> String {
+    let mut all = crate::Cli::command();
+    all.build();
+    all.find_subcommand_mut(command).map(|found| found.render_usage().to_string()).unwrap_or_default()
 }
 
 /// An error with what caused it, in one line.

@@ -171,6 +171,30 @@ pub(crate) struct HeaderArgs {
     pub(crate) expand_headers: bool,
 }
 
+/// Flags of calls that grpcurl takes with `list` and `describe` too, where they mean nothing.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct CallOnlyArgs {
+    #[arg(short = 'd', long = "data", alias = "d", hide = true, allow_hyphen_values = true)]
+    data: Option<String>,
+    #[arg(short = 'v', long, alias = "v", hide = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[arg(long, hide = true)]
+    allow_unknown_fields: bool,
+    #[arg(long, hide = true)]
+    emit_defaults: bool,
+    #[arg(long, hide = true)]
+    format_error: bool,
+}
+
+impl CallOnlyArgs {
+    /// Says so, where somebody may have meant something.
+    pub(crate) fn warn(&self) {
+        if self.data.is_some() {
+            crate::print::complain("warning: -d is for `dunlin call`, and not used here");
+        }
+    }
+}
+
 /// Where the schema comes from.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Schema")]

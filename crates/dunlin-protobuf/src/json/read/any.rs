@@ -10,6 +10,9 @@ use crate::message::Fields;
 use crate::reflect::Value;
 use crate::table::{TableRef, WellKnown};
 
+/// Some write it as a message without members, others with a `value`, as what has a form of its own.
+const EMPTY: &str = "google.protobuf.Empty";
+
 impl<'j> Reader<'j, '_> {
     pub(super) fn any(&mut self, message: &mut dyn Fields<'_>, table: &TableRef) -> Result<()> {
         self.lex.open_object()?;
@@ -22,7 +25,7 @@ impl<'j> Reader<'j, '_> {
         let held_table =
             self.options.registry.and_then(|registry| registry.table(name)).ok_or_else(unknown)?;
         let mut held = DynamicMessage::new(held_table.clone());
-        if held_table.well_known == WellKnown::None {
+        if held_table.well_known == WellKnown::None && held_table.full_name() != EMPTY {
             self.deeper()?;
             self.members(&mut held, &held_table, Members::Any)?;
             self.budget.leave();
@@ -84,7 +87,7 @@ impl<'j> Reader<'j, '_> {
                 ));
             }
         }
-        if values == 0 {
+        if values == 0 && table.full_name() != EMPTY {
             return Err(self.error(JsonErrorKind::InvalidValue("an Any of this type has its `value`")));
         }
         Ok(())
