@@ -29,7 +29,7 @@ use tokio::sync::watch;
 const PRODUCTS: u32 = 40;
 const CUSTOMERS: usize = 8;
 const ORDERS: usize = 500;
-const KILLS: usize = 8;
+const KILLS: usize = 20;
 /// Of each order's time, and of the whole test.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
