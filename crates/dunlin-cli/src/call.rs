@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::online::failure::{self, Failure};
 use crate::online::output::{Printer, Style};
-use crate::online::requests::{Format, Requests};
+use crate::online::requests::{Format, Requests, Setting};
 use crate::online::session::OnlineArgs;
 use crate::online::{block_on, export, symbols};
 use crate::source;
@@ -44,6 +44,9 @@ pub(crate) struct CallArgs {
     /// The requests: JSON values one behind the other, `@` for standard input, `@FILE` for a file
     #[arg(short = 'd', long = "data", alias = "d", value_name = "DATA", allow_hyphen_values = true)]
     data: Option<String>,
+    /// Set a field of the requests: a.b[0]=VALUE, or a=@FILE for the content of a file
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = Setting::parse)]
+    set: Vec<Setting>,
     /// How requests and responses are written; text has U+001E between messages
     #[arg(long, value_name = "FORMAT", default_value = "json")]
     format: WireFormat,
@@ -178,7 +181,9 @@ async fn run(args: &CallArgs) -> Result<(), Failure> {
     args.export.write(source, &names).await?;
 
     let is_stream = !method.kind().has_one_request();
-    let requests = Requests::new(args.data.as_deref(), format, args.allow_unknown_fields, is_stream)?;
+    let data = args.data.as_deref();
+    let is_asked = is_stream && args.set.is_empty();
+    let requests = Requests::new(data, format, args.allow_unknown_fields, is_asked)?.set(&args.set, data)?;
     let mut options = CallOptions::new().extend_metadata(&metadata).wait_for_ready(args.wait_for_ready);
     if let Some(bytes) = args.online.connection.max_msg_sz {
         options = options.max_response_size(bytes);

@@ -137,6 +137,42 @@ fn fields_that_there_are_not_can_be_skipped() {
 }
 
 #[test]
+fn fields_are_set_one_by_one_and_out_of_files() {
+    let server = serve();
+    let folder = Folder::new(&[("a.txt", "Rex"), ("a.bin", "\u{1}\u{2}")]);
+    let arguments = [
+        "call",
+        "-plaintext",
+        "ADDRESS",
+        "Kennel/Echo",
+        "--output-format=ndjson",
+        "--set",
+        "name=@a.txt",
+        "--set",
+        "age=3",
+        "--set",
+        "mother.toys[1]=ball",
+        "--set",
+        "mother.toys[0]=7",
+        "--set",
+        "photo=@a.bin",
+        "--set",
+        "scores.x=5",
+        "-d",
+        r#"{"name": "no", "size": "SIZE_SMALL"}"#,
+    ];
+    let want = "{\"name\":\"Rex\",\"age\":3,\"scores\":{\"x\":\"5\"},\"photo\":\"AQI=\",\"size\":\"SIZE_SMALL\",\
+        \"mother\":{\"toys\":[\"7\",\"ball\"]}}\n";
+    assert_eq!(server.run_in(&folder, &arguments, ""), Run::new(0, want, ""));
+    let data = r#"{"mother": {"photo": {"$file": "a.bin"}}}"#;
+    let file = ["call", "-plaintext", "ADDRESS", "Kennel/Echo", "--output-format=ndjson", "-d"];
+    let found = server.run_in(&folder, &[&file[..], &[data]].concat(), "");
+    assert_eq!(found, Run::new(0, "{\"mother\":{\"photo\":\"AQI=\"}}\n", ""));
+    // What comes from elsewhere reads no files.
+    assert_eq!(server.run_in(&folder, &[&file[..], &["@"]].concat(), data).code, 1);
+}
+
+#[test]
 fn a_broken_request_is_told_by_its_number_and_place() {
     let server = serve();
     let found = call(&server, "Kennel/Collect", &["-d", "{\"name\": \"a\"}\n {\"age\": \"x\"}"]);

@@ -1,6 +1,7 @@
 //! Requests as the user gives them: values one behind the other, on the command line, in a file, or as they come
 //! on standard input.
 
+mod set;
 mod splitter;
 
 use std::io::{IsTerminal, Read};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::failure::{Failure, Stage};
 use super::schema::{Source, Types};
+pub(crate) use set::Setting;
 use splitter::{Part, Splitter};
 
 /// How requests are written.
@@ -30,6 +32,9 @@ pub(crate) struct Requests {
     ignore_unknown: bool,
     input: Input,
     splitter: Splitter,
+    settings: Vec<Setting>,
+    /// Whether `{"$file": "PATH"}` stands for content: what comes from elsewhere may not read our files.
+    reads_files: bool,
     /// Requests so far.
     pub(crate) count: usize,
     is_over: bool,
@@ -78,7 +83,48 @@ impl Requests {
             }
             None => Input::Given(Some(Vec::new())),
         };
-        Ok(Self { format, ignore_unknown, input, splitter: Splitter::new(format), count: 0, is_over: false })
+        Ok(Self {
+            format,
+            ignore_unknown,
+            input,
+            splitter: Splitter::new(format),
+            settings: Vec::new(),
+            reads_files: data.is_some_and(|data| !data.starts_with('@')),
+            count: 0,
+            is_over: false,
+        })
+    }
+
+    /// Sets these fields in every request; in an empty one, if none is given.
+    pub(crate) fn set(mut self, settings: &[Setting], data: Option<&str>) -> Result<Self, Failure> {
+        if self.format == Format::Text && !settings.is_empty() {
+            return Err(Failure::Usage(
+                "--set is for JSON, and -format says text; leave out one of them".into(),
+            ));
+        }
+        if !settings.is_empty() && data.is_none() {
+            self.input = Input::Given(Some(b"{}".to_vec()));
+        }
+        self.settings = settings.to_vec();
+        Ok(self)
+    }
+
+    /// The JSON of a request with what is set besides it.
+    fn completed(&self, given: Vec<u8>, method: &MethodDescriptor) -> Result<Vec<u8>, Failure> {
+        let has_files = self.reads_files && given.windows(7).any(|window| window == b"\"$file\"");
+        if self.settings.is_empty() && !has_files {
+            return Ok(given);
+        }
+        // What is no JSON is for the parser of messages to complain about.
+        let Ok(mut request) = serde_json::from_slice(&given) else { return Ok(given) };
+        let complete = |request: &mut serde_json::Value| {
+            if has_files {
+                set::read_files(request)?;
+            }
+            self.settings.iter().try_for_each(|setting| setting.apply(request, method.request_type()))
+        };
+        complete(&mut request).map_err(|why| Failure::local(Stage::Encode, why))?;
+        Ok(request.to_string().into_bytes())
     }
 
     /// The next request; `None` behind the last one.
@@ -88,8 +134,11 @@ impl Requests {
         source: &Source,
         types: &tokio::sync::Mutex<Types>,
     ) -> Result<Option<DynamicMessage>, Failure> {
-        let Some(part) = self.next_part().await? else { return Ok(None) };
+        let Some(mut part) = self.next_part().await? else { return Ok(None) };
         self.count += 1;
+        if self.format == Format::Json {
+            part.bytes = self.completed(part.bytes, method)?;
+        }
         let mut types = types.lock().await;
         for name in any_types(&part.bytes, self.format) {
             source.learn(&mut types, &name).await;

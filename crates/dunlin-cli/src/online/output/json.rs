@@ -260,7 +260,7 @@ pub(crate) fn is_set(value: SlotRef<'_>, field: &FieldTable) -> bool {
         SlotRef::U64s(values) => return !values.is_empty(),
         SlotRef::F32s(values) => return !values.is_empty(),
         SlotRef::F64s(values) => return !values.is_empty(),
-        SlotRef::Enums(values) => return values.len() > 0,
+        SlotRef::Enums(values) => return !values.is_empty(),
         SlotRef::Messages(values) => return !values.is_empty(),
         SlotRef::Map(map) => return !map.is_empty(),
         SlotRef::Bool(value) => !value,
