@@ -59,7 +59,11 @@ pub(crate) fn accept_foreign_spellings<C: CommandFactory>(arguments: &mut Vec<St
         if takes_value(flag) {
             rewritten.push(argument);
             if value.is_none() && !flag.is_require_equals_set() {
-                rewritten.extend(given.next());
+                let mut value = given.next();
+                if let Some(value) = value.as_mut().filter(|value| value.starts_with("-#")) {
+                    value.remove(0);
+                }
+                rewritten.extend(value);
             }
             continue;
         }
@@ -133,6 +137,14 @@ mod tests {
             accept_foreign_spellings::<Cli>(&mut arguments);
             assert_eq!(arguments[2], want);
         }
+    }
+
+    #[test]
+    fn the_dash_of_a_value_may_have_options_too() {
+        let mut arguments =
+            ["dunlin", "convert", "--from", "-#format=json", "-to", "-"].map(str::to_owned).to_vec();
+        accept_foreign_spellings::<Cli>(&mut arguments);
+        assert_eq!(arguments[2..], ["--from", "#format=json", "--to", "-"]);
     }
 
     #[test]

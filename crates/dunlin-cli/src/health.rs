@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dunlin_client::{CallOptions, Channel, Client};
-use dunlin_grpc::Encoding;
+use dunlin_grpc::{Encoding, Metadata};
 use dunlin_services::HealthClient;
 
 use crate::online::dial::{Cure, Reach};
@@ -208,7 +208,7 @@ impl HealthArgs {
     }
 
     fn options(&self) -> Result<CallOptions, Ended> {
-        let mut options = CallOptions::new();
+        let mut metadata = Metadata::new();
         for header in &self.rpc_header {
             let Some((name, value)) = header.split_once(':') else {
                 return Err(Ended::Arguments(format!(
@@ -216,15 +216,14 @@ impl HealthArgs {
                 )));
             };
             let (name, value) = (name.trim().to_ascii_lowercase(), value.trim_start());
-            options = match name.ends_with("-bin") {
-                true => options.metadata_bin(&name, value),
-                false => options.metadata(&name, value),
+            let added = match name.ends_with("-bin") {
+                true => metadata.append_bin(&name, value),
+                false => metadata.append(&name, value),
             };
+            added.map_err(|error| Ended::Arguments(format!("-rpc-header '{header}': {error}")))?;
         }
-        if self.gzip {
-            options = options.encoding(Encoding::Gzip);
-        }
-        Ok(options)
+        let options = CallOptions::new().extend_metadata(&metadata);
+        Ok(if self.gzip { options.encoding(Encoding::Gzip) } else { options })
     }
 }
 
