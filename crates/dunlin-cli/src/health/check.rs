@@ -47,9 +47,12 @@ pub(super) async fn check(
     }
 }
 
+/// Services by name, and what was learned of each.
+type States = Vec<(String, Result<ServingStatus, Status>)>;
+
 /// What was found, and how long it took.
 struct Attempt {
-    states: Result<Vec<(String, Result<ServingStatus, Status>)>, Ended>,
+    states: Result<States, Ended>,
     connected: Duration,
     called: Duration,
     rpc_timeout: Duration,

@@ -100,9 +100,11 @@ fn status(fault: &serde_json::Value) -> Status {
     if fault["withDetails"] != true {
         return status;
     }
-    let mut details = ErrorDetails::new()
-        .bad_request([("dog.name", "must <not> be empty")])
-        .error_info("TOO_WILD", "kennel.example", [("age", "1")]);
+    let mut details = ErrorDetails::new().bad_request([("dog.name", "must <not> be empty")]).error_info(
+        "TOO_WILD",
+        "kennel.example",
+        [("age", "1")],
+    );
     details.push_any(Any {
         type_url: "type.googleapis.com/kennel.v1.Secret".into(),
         value: vec![8, 1].into(),
@@ -156,7 +158,9 @@ pub fn kennel() -> Builder {
                 let mut names = Vec::new();
                 loop {
                     match dogs.next().await {
-                        Ok(Some(dog)) => names.push(text(&dog, &of)["name"].as_str().unwrap_or("?").to_owned()),
+                        Ok(Some(dog)) => {
+                            names.push(text(&dog, &of)["name"].as_str().unwrap_or("?").to_owned())
+                        }
                         Ok(None) => break,
                         Err(status) => return (cx, Err(status)),
                     }
@@ -191,7 +195,11 @@ pub fn kennel() -> Builder {
 }
 
 pub fn reflection() -> Reflection {
-    Reflection::builder().file_descriptor_set(set().encode_to_vec()).services(["kennel.v1.Kennel"]).build().unwrap()
+    Reflection::builder()
+        .file_descriptor_set(set().encode_to_vec())
+        .services(["kennel.v1.Kennel"])
+        .build()
+        .unwrap()
 }
 
 /// A server that lives as long as this.
