@@ -82,7 +82,7 @@ func uploadFiles(s *Shop) {
 	_, _, err := s.eve.download(file.Id, 0, 0)
 	equal(resource(fails(codes.NotFound, err)), "file "+file.Id)
 	empty := must(s.bob.upload(1, nil, header("empty")))
-	equal(fmt.Sprint(empty.Size, empty.ContentType), "0 application/octet-stream")
+	equal(fmt.Sprintf("%d %s", empty.Size, empty.ContentType), "0 application/octet-stream")
 	s.bob.has(empty, nil)
 	// Exactly as much as the shop takes.
 	equal(must(s.bob.upload(50_000, make([]byte, mib), header("whole"))).Size, mib)

@@ -30,7 +30,7 @@ func outcomes(quote *shop.Quote) (found string) {
 // The market of the shop needs 1.5 seconds.
 func quote(s *Shop) {
 	quote := must(s.quote(ctx, "p-1", 3))
-	equal(fmt.Sprint(quote.ProductId, quote.Quantity, quote.Degraded), fmt.Sprint("p-1", 3, false))
+	equal(fmt.Sprintf("%d of %s, %t", quote.Quantity, quote.ProductId, quote.Degraded), "3 of p-1, false")
 	equal(nanos(quote.Total), 3*nanos(quote.UnitPrice))
 	equal(outcomes(quote), "list OUTCOME_ANSWERED\nmarket OUTCOME_ANSWERED\n")
 	isTrue(quote.Sources[1].Latency.AsDuration() >= 1400*time.Millisecond, "%v", quote)
@@ -49,7 +49,7 @@ func degradedQuotes(s *Shop) {
 		stop()
 		// 80 % of the time went to the market.
 		isTrue(time.Since(started) > 700*time.Millisecond, "%v", time.Since(started))
-		equal(fmt.Sprint(quote.Degraded, quote.Quantity), "true 1")
+		equal(fmt.Sprintf("%t %d", quote.Degraded, quote.Quantity), "true 1")
 		equal(outcomes(quote), "list OUTCOME_ANSWERED\nmarket OUTCOME_TIMED_OUT\n")
 		equal(quote.PriceTime, at)
 		if at != nil {

@@ -287,7 +287,7 @@ func bulkProducts(s *Shop) {
 	equal(len(response.Ids), 247)
 	var found []string
 	for _, fault := range response.Errors {
-		found = append(found, fmt.Sprint(fault.Index, codes.Code(fault.Code), fault.Field))
+		found = append(found, fmt.Sprintf("%d %v %s", fault.Index, codes.Code(fault.Code), fault.Field))
 		isTrue(fault.Message != "", "%v", fault)
 	}
 	equal(found, []string{"7 InvalidArgument product.sku", "8 AlreadyExists ", "240 InvalidArgument product"})
@@ -305,7 +305,7 @@ func batchProducts(s *Shop) {
 	}
 	fault := func(answer *shop.ProcessProductBatchResponse) string {
 		found := answer.GetError()
-		return fmt.Sprint(found.GetIndex(), codes.Code(found.GetCode()), found.GetField())
+		return fmt.Sprintf("%d %v %s", found.GetIndex(), codes.Code(found.GetCode()), found.GetField())
 	}
 	create := &shop.ProcessProductBatchRequest_Create{Create: product("BATCH-1", 5)}
 	made := ask(&shop.ProcessProductBatchRequest{Sequence: math.MaxUint64, Operation: create}).GetProduct()
