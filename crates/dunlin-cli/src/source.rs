@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use dunlin_protobuf::descriptor::{FileDescriptorProto, Location};
 use dunlin_protobuf::dynamic::DynamicPool;
-use dunlin_protobuf::pool::{FileId, FileView};
+use dunlin_protobuf::pool::{DescriptorPool, FileId, FileView};
 
 use crate::online::schema::{Element, Found, Types};
 use writer::Writer;
@@ -37,6 +37,7 @@ enum Style {
 
 /// Prints elements of one file.
 struct Printer<'p> {
+    descriptors: &'p DescriptorPool,
     view: FileView<'p>,
     proto: &'p FileDescriptorProto,
     package: String,
@@ -72,7 +73,8 @@ pub(crate) fn method(pool: &Arc<DynamicPool>, path: &str) -> String {
 
 impl<'p> Printer<'p> {
     fn new(pool: &'p Arc<DynamicPool>, id: FileId, style: Style) -> Option<Self> {
-        let view = pool.descriptors().file(id);
+        let descriptors = pool.descriptors();
+        let view = descriptors.file(id);
         let proto = view.proto()?;
         let info = proto.source_code_info.as_deref();
         // Of several locations of one path, the first has the comments.
@@ -82,6 +84,7 @@ impl<'p> Printer<'p> {
         }
         let package = view.package().to_owned();
         Some(Self {
+            descriptors,
             view,
             proto,
             package,

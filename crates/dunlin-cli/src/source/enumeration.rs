@@ -89,7 +89,7 @@ impl<'p> Printer<'p> {
         full_name: &str,
         options_path: &[i32],
     ) -> Vec<Part> {
-        let view = self.view.enums().find(|view| view.full_name() == full_name);
+        let view = self.descriptors.enumeration(full_name);
         let is_open = view.is_some_and(|view| !view.is_closed());
         let span = |step: i32, index: usize| {
             self.location(&child(path, step, index)).map(|location| location.span.clone())
