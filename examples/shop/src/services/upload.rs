@@ -107,6 +107,11 @@ impl UploadService for Uploads {
         }
         tokio::fs::rename(&part, &path).await.map_err(disk)?;
         written.path = path;
+        // The place of a file is on disk once its folder is.
+        if cfg!(unix) {
+            let folder = tokio::fs::File::open(&self.folder).await.map_err(disk)?;
+            folder.sync_all().await.map_err(disk)?;
+        }
         let data = FileData {
             path: name,
             name: header.name,
