@@ -126,12 +126,18 @@ impl Source {
         types.extend(self.files.clone());
         let Some(server) = &self.server else { return types };
         for name in with_extensions(pool, messages) {
+            if !types.may_ask() {
+                break;
+            }
             // Servers that know nothing of extensions have none.
             let Ok(numbers) = server.extension_numbers(&name).await else { continue };
             for number in numbers {
                 let is_known = |pool: &Arc<DynamicPool>| pool.extension_table(&name, number as u32).is_some();
                 if types.pools.iter().any(is_known) {
                     continue;
+                }
+                if !types.may_ask() {
+                    break;
                 }
                 let Ok(files) = server.file_containing_extension(&name, number).await else { continue };
                 let declared = files.iter().find_map(|file| found::extension_in(file, &name, number));
@@ -150,7 +156,7 @@ impl Source {
         if types.registry.table(full_name).is_some() || !types.asked.insert(full_name.to_owned()) {
             return;
         }
-        let Some(server) = &self.server else { return };
+        let Some(server) = self.server.as_ref().filter(|_| types.may_ask()) else { return };
         if let Ok(pool) = server.pool_for_symbol(full_name).await {
             types.extend(Some(pool));
         }
@@ -164,7 +170,11 @@ pub(crate) struct Types {
     pools: Vec<Arc<DynamicPool>>,
     /// What the server was asked for already.
     asked: std::collections::BTreeSet<String>,
+    questions: usize,
 }
+
+/// Questions about extensions and about types in `Any`s: a server can name as many as it likes.
+const MOST_QUESTIONS: usize = 1_000;
 
 /// An extension that a message has set.
 pub(crate) struct SetExtension<'t> {
@@ -193,13 +203,20 @@ impl Types {
         numbers.into_iter().filter_map(find).collect()
     }
 
+    /// Whether one more question is in order.
+    fn may_ask(&mut self) -> bool {
+        self.questions += 1;
+        self.questions <= MOST_QUESTIONS
+    }
+
     /// Whether the server was asked for a type.
     pub(crate) fn was_asked(&self, full_name: &str) -> bool {
         self.asked.contains(full_name)
     }
 
     pub(crate) fn new(pool: Arc<DynamicPool>) -> Self {
-        let mut types = Self { registry: Registry::new(), pools: Vec::new(), asked: Default::default() };
+        let mut types =
+            Self { registry: Registry::new(), pools: Vec::new(), asked: Default::default(), questions: 0 };
         types.extend(Some(pool));
         // What every caller may meet in errors.
         dunlin_protobuf::wkt::register(&mut types.registry);

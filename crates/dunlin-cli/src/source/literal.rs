@@ -230,7 +230,7 @@ pub(super) fn quoted(text: &str) -> String {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             c if c.is_ascii_control() => out.push_str(&format!("\\{:03o}", c as u32)),
-            c if c.is_control() || c.is_whitespace() && c != ' ' => {
+            c if !is_printable(c) => {
                 let code = c as u32;
                 out.push_str(&if code > 0xffff {
                     format!("\\U{code:08X}")
@@ -243,6 +243,15 @@ pub(super) fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// Whether a character can be seen. What only changes how others look, such as their direction, can not.
+fn is_printable(c: char) -> bool {
+    let is_format = matches!(c,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..);
+    !is_format && !c.is_control() && (c == ' ' || !c.is_whitespace())
 }
 
 /// Bytes in quotes, as printable ASCII.
@@ -278,6 +287,7 @@ mod tests {
     #[test]
     fn strings_escape_what_can_not_be_seen() {
         assert_eq!(quoted("a\"\\\n\u{1}\u{85}é"), "\"a\\\"\\\\\\n\\001\\u0085é\"");
+        assert_eq!(quoted("\u{202e}日"), "\"\\u202E日\"");
         assert_eq!(quoted_bytes(b"a\xff"), "\"a\\377\"");
         assert_eq!(decimal(1.5), "1.500000");
     }

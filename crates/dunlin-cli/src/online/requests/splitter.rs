@@ -18,6 +18,9 @@ pub(super) struct Part {
 pub(super) struct Splitter {
     format: Format,
     held: Vec<u8>,
+    /// Where the next message begins in `held`. What lies before is taken away when more comes, and not with
+    /// every message, which would take long for many small ones.
+    start: usize,
     /// How far `held` was looked at.
     seen: usize,
     state: State,
@@ -45,6 +48,7 @@ impl Splitter {
         Self {
             format,
             held: Vec::new(),
+            start: 0,
             seen: 0,
             state: State::Between,
             is_finished: false,
@@ -55,6 +59,9 @@ impl Splitter {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.held.drain(..self.start);
+        self.seen -= self.start;
+        self.start = 0;
         self.held.extend_from_slice(bytes);
     }
 
@@ -76,7 +83,7 @@ impl Splitter {
         match end {
             Some(end) => {
                 let part = self.cut(end);
-                self.skip(1);
+                self.skip_to(self.start + 1);
                 // A message follows, if only an empty one.
                 self.has_given = false;
                 Some(part)
@@ -94,8 +101,9 @@ impl Splitter {
 
     fn next_json(&mut self) -> Option<Part> {
         if self.state == State::Between {
-            let space = self.held.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            self.skip(space);
+            let rest = &self.held[self.start..];
+            let space = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.skip_to(self.start + space);
         }
         while let Some(&byte) = self.held.get(self.seen) {
             let (state, is_end) = step(self.state, byte);
@@ -106,7 +114,7 @@ impl Splitter {
                 End::Before => return Some(self.cut_value(self.seen)),
             }
         }
-        if self.is_finished && !self.held.is_empty() {
+        if self.is_finished && self.start < self.held.len() {
             return Some(self.cut_value(self.held.len()));
         }
         None
@@ -118,14 +126,14 @@ impl Splitter {
     }
 
     fn cut(&mut self, end: usize) -> Part {
-        let part = Part { bytes: self.held[..end].to_vec(), line: self.line, column: self.column };
-        self.skip(end);
+        let part = Part { bytes: self.held[self.start..end].to_vec(), line: self.line, column: self.column };
+        self.skip_to(end);
         part
     }
 
-    /// Forgets bytes, and counts their lines.
-    fn skip(&mut self, len: usize) {
-        for byte in self.held.drain(..len) {
+    /// Goes on from there, and counts the lines before.
+    fn skip_to(&mut self, end: usize) {
+        for byte in &self.held[self.start..end] {
             match byte {
                 b'\n' => (self.line, self.column) = (self.line + 1, 1),
                 // The bytes behind the first of a character.
@@ -133,7 +141,8 @@ impl Splitter {
                 _ => self.column += 1,
             }
         }
-        self.seen = 0;
+        self.start = end;
+        self.seen = end;
     }
 }
 
@@ -216,6 +225,17 @@ mod tests {
         assert_eq!(texts(&["a: 1\u{1e}a: ", "2"]), ["a: 1", "a: 2"]);
         assert_eq!(texts(&["a: 1\u{1e}"]), ["a: 1", ""]);
         assert_eq!(texts(&[""]), [""]);
+    }
+
+    #[test]
+    fn many_small_values_take_no_longer_than_a_large_one() {
+        let mut splitter = Splitter::new(Format::Json);
+        splitter.push(&b"{}".repeat(1 << 20));
+        let mut count = 0;
+        while splitter.next().is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 1 << 20); // within a second, not within hours
     }
 
     #[test]
