@@ -66,12 +66,10 @@ def python(work, dunlin):
     generated.mkdir()
     folders = [ORACLES / name for name in ["grpcio", "grpcio-services", "grpcio-tools", "protobuf-python"]]
     variables = {"PYTHONPATH": ":".join(str(folder) for folder in [*folders, generated])}
-    prepare(
-        *(sys.executable, "-m", "grpc_tools.protoc", f"-I{SCHEMA}", f"-I{GOOGLE}"),
-        *(f"-I{ORACLES / 'grpcio-tools/grpc_tools/_proto'}", f"--python_out={generated}", f"--grpc_python_out={generated}"),
-        *(*protos(SCHEMA), "google/rpc/status.proto", "google/rpc/error_details.proto"),
-        env=environment(**variables),
-    )
+    paths = [f"-I{folder}" for folder in (SCHEMA, GOOGLE, ORACLES / "grpcio-tools/grpc_tools/_proto")]
+    out = [f"--{name}={generated}" for name in ["python_out", "grpc_python_out"]]
+    files = [*protos(SCHEMA), "google/rpc/status.proto", "google/rpc/error_details.proto"]
+    prepare(sys.executable, "-m", "grpc_tools.protoc", *paths, *out, *files, env=environment(**variables))
     # Over TLS it shows no certificate, so that there is one client that does not.
     return Client("python", [sys.executable, HERE / "python/client.py"], variables, has_certificate=False)
 
@@ -115,16 +113,21 @@ class Report:
     called: set
 
 
+def tls(certificates, asks):
+    """Flags of a shop that shows a certificate, and may ask its clients for one."""
+    shown = ["--tls-cert", certificates / "server.pem", "--tls-key", certificates / "server.key"]
+    return [*shown, "--tls-client-ca", certificates / "ca.pem"] if asks else shown
+
+
 def all_cases(client, program, work, certificates=None):
     """Runs all cases of a client with shops of their own."""
-    flags = ["--tls-cert", certificates / "server.pem", "--tls-key", certificates / "server.key"] if certificates else []
-    if certificates and client.has_certificate:
-        flags += ["--tls-client-ca", certificates / "ca.pem"]
+    flags = tls(certificates, asks=client.has_certificate) if certificates else []
     (work / "limited").mkdir(exist_ok=True)
     with Shop(program, work, *MARKET, *flags) as shop:
         with Shop(program, work / "limited", "--seed", 10, "--rate-limit", 5, *flags) as limited:
             said = client.finish(client.start(certificates, "all", shop.address, limited.address))
-    ended = {name: (how == "ok", float(seconds)) for name, how, seconds in re.findall(r"(?m)^case (\S+) (\S+) (\S+)$", said)}
+    found = re.findall(r"(?m)^case (\S+) (\S+) (\S+)$", said)
+    ended = {name: (how == "ok", float(seconds)) for name, how, seconds in found}
     return Report(said, ended, *(set(re.findall(rf"(?m)^{word} (\S+)$", said)) for word in ["method", "called"]))
 
 

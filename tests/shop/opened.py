@@ -141,7 +141,8 @@ class Shop:
             self.kill()
             raise Failure(f"the shop does not end within {END_LIMIT} s") from None
         # How calls ended is for those to judge who have made them.
-        wrong = [line for line in self.log.read_text().splitlines() if re.search(r"panicked|(WARN|ERROR) (?!dunlin::calls:)", line)]
+        is_wrong = re.compile(r"panicked|(WARN|ERROR) (?!dunlin::calls:)").search
+        wrong = [line for line in self.log.read_text().splitlines() if is_wrong(line)]
         if code != 0 or wrong:
             raise Failure("\n".join([f"the shop ends with {code}:", *wrong]))
 

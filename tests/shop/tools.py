@@ -51,8 +51,8 @@ class Grpcurl:
             return run(self.program, command, *arguments)
         at = [] if command == "call" else [command]
         # Its commands stand behind the address.
-        where = next(index for index, word in enumerate(arguments) if ":" in word and not word.startswith("authorization"))
-        return run(self.program, *arguments[: where + 1], *at, *arguments[where + 1 :])
+        where = next(index for index, word in enumerate(arguments) if word.startswith("127.0.0.1:")) + 1
+        return run(self.program, *arguments[:where], *at, *arguments[where:])
 
     def said(self, command, *arguments):
         done = self.run(command, *arguments)
@@ -147,7 +147,8 @@ def calls(tool, address):
         skus = ["TOOL-A", "no spaces", "TOOL-B"]
         found = well(ann("ProductService/BulkCreateProducts", *({"product": PRODUCT | {"sku": sku}} for sku in skus)))
         equal((len(found), len(found[0]["ids"])), (1, 2))
-        equal([(error["index"], error["code"], error["field"]) for error in found[0]["errors"]], [(1, 3, "product.sku")])
+        [error] = found[0]["errors"]
+        equal((error["index"], error["code"], error["field"]), (1, 3, "product.sku"))
 
     def bidirectional():
         steps = [
@@ -156,7 +157,8 @@ def calls(tool, address):
             {"sequence": 3, "setPrice": {"productId": "p-1", "price": {"units": 7}}},
         ]
         found = well(ann("ProductService/ProcessProductBatch", *steps))
-        equal([(answer["sequence"], [*answer][1]) for answer in found], [("1", "product"), ("2", "error"), ("3", "product")])
+        results = [(answer["sequence"], [*answer][1]) for answer in found]
+        equal(results, [("1", "product"), ("2", "error"), ("3", "product")])
         equal((found[1]["error"]["code"], found[2]["product"]["price"]["units"]), (5, "7"))
 
     def chat():

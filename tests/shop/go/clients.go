@@ -56,11 +56,17 @@ func connect(address, ca, cert, key string) *Shop {
 			return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 		}
 		dial := func(note func(path string)) *grpc.ClientConn {
-			unary := func(ctx context.Context, path string, request, response any, conn *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
+			unary := func(
+				ctx context.Context, path string, request, response any, conn *grpc.ClientConn, call grpc.UnaryInvoker,
+				options ...grpc.CallOption,
+			) error {
 				note(path)
 				return call(with(ctx), path, request, response, conn, options...)
 			}
-			stream := func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, path string, call grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+			stream := func(
+				ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, path string, call grpc.Streamer,
+				options ...grpc.CallOption,
+			) (grpc.ClientStream, error) {
 				note(path)
 				return call(with(ctx), desc, conn, path, options...)
 			}

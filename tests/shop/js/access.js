@@ -14,8 +14,8 @@ const methods = Object.entries(definitions)
 // Calls a method with a request that has nothing, and gives the code of its end.
 function end(client, { path, requestStream, responseStream, requestSerialize, responseDeserialize }) {
   return new Promise((done) => {
-    const kind = { false: { false: "Unary", true: "ServerStream" }, true: { false: "ClientStream", true: "BidiStream" } };
-    const start = client.plain[`make${kind[requestStream][responseStream]}Request`].bind(client.plain);
+    const kinds = requestStream ? ["ClientStream", "BidiStream"] : ["Unary", "ServerStream"];
+    const start = client.plain[`make${kinds[Number(responseStream)]}Request`].bind(client.plain);
     const call = start(
       ...[path, requestSerialize, responseDeserialize],
       ...(requestStream ? [] : [{}]),

@@ -7,7 +7,8 @@ const { called, Shop } = require("./clients");
 const { ends, keep, kept } = require("./lasting");
 const { methods } = require("./services");
 
-const cases = Object.assign({}, ...["products", "orders", "prices", "chat", "files", "access", "calls", "services"].map((name) => require(`./${name}`).cases));
+const modules = ["products", "orders", "prices", "chat", "files", "access", "calls", "services"];
+const cases = Object.assign({}, ...modules.map((name) => require(`./${name}`).cases));
 
 async function all(shop, limited) {
   let code = 0;

@@ -5,7 +5,12 @@ import time
 from google.protobuf.empty_pb2 import Empty
 from shop.v1.order_service_pb2 import TrackOrderRequest
 from shop.v1.price_service_pb2 import GetQuoteRequest
-from shop.v1.product_service_pb2 import GetProductRequest, ListProductsRequest, StreamProductsRequest, WatchProductsRequest
+from shop.v1.product_service_pb2 import (
+    GetProductRequest,
+    ListProductsRequest,
+    StreamProductsRequest,
+    WatchProductsRequest,
+)
 
 import grpc
 from chat import Member, join

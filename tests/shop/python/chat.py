@@ -76,6 +76,11 @@ def refuses(shop):
     silent = Member(shop.bob)
     silent.leave()
     refused(["action"], silent.hear)
+    # What is said right before the end is heard.
+    last = Member(shop.bob, **join("last"))
+    last.say("good night")
+    last.leave()
+    equal(len(list(last.events)), 2)
 
 
 @case("chat/slow")

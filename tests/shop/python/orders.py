@@ -36,9 +36,13 @@ def creates(shop):
         request = order_of(f"create-{number}", (one, 1), (two, 2), note=StringValue(value="ring"), **payment)
         order = shop.bob.orders.CreateOrder(request)
         # 10 % less than 12.99, in whole cents.
-        lines = [(line.product_id, line.product_name, line.quantity, line.unit_price, line.total) for line in order.lines]
-        wanted = [(one, "a ORDER-1", 1, euro(11, 69), euro(11, 69)), (two, "a ORDER-2", 2, euro(0, 10), euro(0, 20))]
-        equal(lines, wanted)
+        first = {"product_id": one, "product_name": "a ORDER-1", "quantity": 1}
+        second = {"product_id": two, "product_name": "a ORDER-2", "quantity": 2}
+        wanted = [
+            Order.Line(**first, unit_price=euro(11, 69), total=euro(11, 69)),
+            Order.Line(**second, unit_price=euro(0, 10), total=euro(0, 20)),
+        ]
+        equal(list(order.lines), wanted)
         equal((order.customer, order.status, order.total), ("bob", Order.STATUS_PENDING, euro(11, 89)))
         equal((order.WhichOneof("payment"), order.note.value), ([*payment][0], "ring"))
         equal(order.shipping_address, request.order.shipping_address)
@@ -49,6 +53,7 @@ def creates(shop):
         # That of someone else is not told of.
         failed = fails("NOT_FOUND", lambda: shop.eve.orders.GetOrder(GetOrderRequest(id=order.id)))
         equal((failed.reason, failed.resource), ("NOT_FOUND", ("order", order.id)))
+    refused(["id"], lambda: shop.bob.orders.GetOrder(GetOrderRequest()))
 
 
 @case("orders/refused")

@@ -29,7 +29,8 @@ def schema(shop):
     # Its pool takes nothing that is not whole.
     pool = descriptor_pool.DescriptorPool(found)
     product = pool.FindMessageTypeByName("shop.v1.Product")
-    equal((product.file.name, product.fields_by_name["warranty"].message_type.full_name), ("shop/v1/product.proto", "google.protobuf.Duration"))
+    equal(product.file.name, "shop/v1/product.proto")
+    equal(product.fields_by_name["warranty"].message_type.full_name, "google.protobuf.Duration")
     # For the details of errors.
     equal(pool.FindMessageTypeByName("google.rpc.ErrorInfo").fields[0].name, "reason")
 
