@@ -20,7 +20,7 @@ import (
 var called sync.Map
 
 // No case takes longer.
-var ctx, _ = context.WithTimeout(context.Background(), 150*time.Second)
+var ctx, _ = context.WithTimeout(context.Background(), 280*time.Second)
 
 // All services, called with one token or none.
 type Client struct {

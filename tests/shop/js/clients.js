@@ -7,7 +7,7 @@ const { grpc, packages } = require("./schemas");
 // Paths of all methods that were called.
 const called = new Set();
 
-const TIMEOUT = 20_000; // milliseconds, for calls that do not say
+const TIMEOUT = 60_000; // milliseconds, for calls that do not say
 
 // A stream of responses, with a queue of its own for errors: who does not read yet is not ended by them.
 class Stream {

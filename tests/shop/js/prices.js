@@ -1,4 +1,4 @@
-// Prices. The market of the shop needs 1.5 seconds.
+// Prices. The market of the shop needs 2.5 seconds.
 "use strict";
 
 const { assert, equal, fails, refused } = require("./check");
@@ -19,7 +19,7 @@ const cases = {
     equal(nanos(quote.total), 3n * nanos(quote.unitPrice));
     equal(outcomes(quote), ["list OUTCOME_ANSWERED", "market OUTCOME_ANSWERED"]);
     const { seconds, nanos: rest } = quote.sources[1].latency;
-    assert(Number(seconds) + rest / 1e9 >= 1.4);
+    assert(Number(seconds) + rest / 1e9 >= 2.4);
     assert(Math.abs(Number(quote.priceTime.seconds) * 1000 - Date.now()) < 60_000);
     await refused(["product_id"], ask(shop, "", 1));
     await refused(["quantity"], ask(shop, "p-1", 10_001));
@@ -30,9 +30,9 @@ const cases = {
     const known = await ask(shop, "p-3", 1);
     for (const [id, priceTime] of [["p-3", known.priceTime], ["p-4", null]]) {
       const started = Date.now();
-      const quote = await ask(shop, id, 0, { deadline: started + 1000 });
+      const quote = await ask(shop, id, 0, { deadline: started + 2000 });
       // 80 % of the time went to the market.
-      assert(Date.now() - started > 700);
+      assert(Date.now() - started > 1400);
       equal([quote.degraded, quote.quantity, quote.priceTime], [true, 1, priceTime]);
       equal(outcomes(quote), ["list OUTCOME_ANSWERED", "market OUTCOME_TIMED_OUT"]);
       if (priceTime) equal(quote.unitPrice, known.unitPrice);

@@ -37,7 +37,7 @@ def deadline(shop):
 
 @case("calls/cancel")
 def cancel(shop):
-    bob, eve = Member(shop.bob, **join("cancel")), None
+    bob = Member(shop.bob, **join("cancel"))
     bob.hear()
     eve = Member(shop.eve, **join("cancel"))
     equal(bob.hear(), "eve joined, 2 are here")

@@ -16,7 +16,7 @@ from shop.v1 import (
 # Paths of all methods that were called.
 CALLED = set()
 
-TIMEOUT = 20  # seconds, for calls that do not say
+TIMEOUT = 60  # seconds, for calls that do not say
 
 Details = collections.namedtuple(
     "Details", ["method", "timeout", "metadata", "credentials", "wait_for_ready", "compression"]
@@ -82,9 +82,9 @@ class Shop:
         self.stranger = Client(self.connect(), "made-up")
         self.ann, self.bob, self.eve = (Client(self.connect(), f"{name}-token") for name in ["ann", "bob", "eve"])
 
-    def connect(self):
+    def connect(self, *options):
         # Channels with equal options share a connection.
-        options = [("client", next(self.numbers)), ("grpc.max_receive_message_length", 16 << 20)]
+        options = [*options, ("client", next(self.numbers)), ("grpc.max_receive_message_length", 16 << 20)]
         if self.credentials:
             return grpc.secure_channel(self.address, self.credentials, options)
         return grpc.insecure_channel(self.address, options)

@@ -1,4 +1,4 @@
-"""Prices. The market of the shop needs 1.5 seconds."""
+"""Prices. The market of the shop needs 2.5 seconds."""
 
 import time
 
@@ -22,7 +22,7 @@ def quotes(shop):
     equal((quote.product_id, quote.quantity, quote.degraded), ("p-1", 3, False))
     equal(nanos(quote.total), 3 * nanos(quote.unit_price))
     equal(outcomes(quote), [("list", "OUTCOME_ANSWERED"), ("market", "OUTCOME_ANSWERED")])
-    assert quote.sources[1].latency.ToMilliseconds() >= 1400
+    assert quote.sources[1].latency.ToMilliseconds() >= 2400
     assert abs(quote.price_time.ToSeconds() - time.time()) < 60
     ask = lambda **fields: shop.nobody.prices.GetQuote(GetQuoteRequest(**fields))
     refused(["product_id"], ask)
@@ -35,9 +35,9 @@ def degrades(shop):
     known = shop.nobody.prices.GetQuote(GetQuoteRequest(product_id="p-3"))
     for id, price, at in [("p-3", known.unit_price, known.price_time), ("p-4", None, None)]:
         started = time.monotonic()
-        quote = shop.nobody.prices.GetQuote(GetQuoteRequest(product_id=id), timeout=1)
+        quote = shop.nobody.prices.GetQuote(GetQuoteRequest(product_id=id), timeout=2)
         # 80 % of the time went to the market.
-        assert 0.7 < time.monotonic() - started < 1
+        assert time.monotonic() - started > 1.4
         equal((quote.degraded, quote.quantity), (True, 1))
         equal(outcomes(quote), [("list", "OUTCOME_ANSWERED"), ("market", "OUTCOME_TIMED_OUT")])
         equal(quote.HasField("price_time"), at is not None)
