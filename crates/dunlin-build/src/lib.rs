@@ -67,6 +67,12 @@ pub enum Error {
         /// The folders.
         folders: String,
     },
+    /// A file that is not there.
+    #[error("there is no file {path}; the folder of Cargo.toml is where paths begin")]
+    Missing {
+        /// The file.
+        path: String,
+    },
     /// The descriptors could not be linked again.
     #[error(transparent)]
     Pool(#[from] dunlin_protobuf::pool::PoolErrors),
@@ -201,6 +207,9 @@ impl Builder {
                 VirtualPath::Found(path) => inputs.push(path),
                 _ if wellknown::source(&file.to_string_lossy()).is_some() => {
                     inputs.push(file.to_string_lossy().into_owned());
+                }
+                _ if !file.exists() && self.includes.is_empty() => {
+                    return Err(Error::Missing { path: file.display().to_string() });
                 }
                 _ => {
                     let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
@@ -380,6 +389,13 @@ const LANGUAGE_FEATURES: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_as_such() {
+        let error = Builder::new().file("proto/nothing.proto").compile().unwrap_err();
+        let want = "there is no file proto/nothing.proto; the folder of Cargo.toml is where paths begin";
+        assert_eq!(error.to_string(), want);
+    }
 
     #[test]
     fn comments_of_the_schema_become_documentation() {

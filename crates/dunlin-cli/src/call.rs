@@ -31,9 +31,9 @@ use report::{Report, Shape, Times};
     args_override_self = true,
     override_usage = "dunlin call [OPTIONS] ADDRESS METHOD\n       dunlin call [OPTIONS] URL",
     after_help = "Examples:\n  \
-        dunlin call -plaintext localhost:50051 shop.v1.ProductService/GetProduct -d '{\"name\": \"products/1\"}'\n  \
+        dunlin call -plaintext localhost:50051 shop.v1.ProductService/GetProduct -d '{\"id\": \"p-1\"}'\n  \
         dunlin call grpc://localhost:50051/shop.v1.ProductService/ListProducts --json\n  \
-        cat orders.json | dunlin call -plaintext localhost:50051 OrderService/Import -d @\n  \
+        cat products.json | dunlin call -plaintext localhost:50051 BulkCreateProducts -d @\n  \
         dunlin call -H 'authorization: Bearer ${TOKEN}' -expand-headers shop.example:443 ProductService/GetProduct\n\n\
         Exit codes: 0 ok, 1 could not call, 2 usage, 64 + N the call ended with status N, 130 interrupted."
 )]

@@ -83,6 +83,9 @@ pub(crate) struct HealthArgs {
     /// Use TLS
     #[arg(long, help_heading = "TLS")]
     tls: bool,
+    /// Use no TLS, which is so without -tls, too: for fingers that know the other commands
+    #[arg(long, conflicts_with = "tls", help_heading = "TLS")]
+    plaintext: bool,
     /// Take any certificate of the server; whoever is on the way can read along
     #[arg(long, conflicts_with_all = ["tls_ca_cert", "tls_server_name"], help_heading = "TLS")]
     tls_no_verify: bool,
@@ -170,7 +173,7 @@ impl HealthArgs {
                 ));
             }
             Some(security) => security == Security::Tls,
-            None => self.tls,
+            None => self.tls && !self.plaintext,
         };
         if address.symbol.is_some() {
             return Err(Ended::Arguments("behind the host of the address nothing may follow".to_owned()));

@@ -89,6 +89,7 @@ fn one_service_is_told_as_the_probe_does() {
         (vec!["good", &addr], 0, serving), // with -addr all the rest are services
         (vec![to, "-connect-timeout", "2s", "bad", "-rpc-timeout=1500ms"], 4, unhealthy),
         (vec![&addr, "-tls=false"], 0, serving),
+        (vec![&addr, "-plaintext"], 0, serving),
     ] {
         assert_eq!(dunlin(&arguments), Run::new(code, "", stderr), "{arguments:?}");
     }
@@ -199,6 +200,7 @@ fn arguments_that_make_no_sense_end_with_one() {
         (vec!["a:1", "-rpc-header=x"], "name: value"),
         (vec!["a:1", "-rpc-header=x y: 1"], "x y"),
         (vec!["a:1", "-tls-no-verify"], "add -tls"),
+        (vec!["a:1", "-tls", "-plaintext"], "cannot be used with"),
         (vec!["a:1", "-tls-ca-cert=x"], "add -tls"),
         (vec!["a:1", "-tls-server-name=x"], "add -tls"),
         (vec!["a:1", "-tls", "-tls-client-cert=x"], "--tls-client-key"),
