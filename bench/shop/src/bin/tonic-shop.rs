@@ -42,7 +42,7 @@ use v1::{
 /// Products that the shop begins with.
 const PRODUCTS: u32 = 3000;
 /// Pieces of what is ordered.
-const PLENTY: i32 = 100_000_000;
+const PLENTY: i32 = 900_000;
 
 #[derive(Clone)]
 struct Shop {
