@@ -5,7 +5,7 @@ mod report;
 mod status;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use dunlin_client::{CallOptions, Client};
@@ -16,7 +16,7 @@ use crate::online::failure::{self, Failure};
 use crate::online::output::{Printer, Style};
 use crate::online::requests::{Format, Requests, Setting};
 use crate::online::session::OnlineArgs;
-use crate::online::{block_on, export, symbols};
+use crate::online::{Channels, block_on, export, symbols};
 use crate::source;
 use report::{Report, Shape, Times};
 
@@ -103,19 +103,18 @@ enum OutputFormat {
 }
 
 pub(crate) fn main(args: &CallArgs) -> ExitCode {
-    failure::exit_code("call", block_on(until_interrupted(args)), args.is_json())
+    failure::exit_code(
+        "call",
+        block_on(async |channels| until_interrupted(args, channels).await),
+        args.is_json(),
+    )
 }
 
-async fn until_interrupted(args: &CallArgs) -> Result<(), Failure> {
-    let result = tokio::select! {
-        result = run(args) => result,
+async fn until_interrupted(args: &CallArgs, channels: &Channels) -> Result<(), Failure> {
+    tokio::select! {
+        result = run(args, channels) => result,
         _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-    };
-    if matches!(result, Err(Failure::Interrupted)) {
-        // The call was dropped: the server is told so before the process ends.
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    result
 }
 
 impl CallArgs {
@@ -152,12 +151,12 @@ impl CallArgs {
     }
 }
 
-async fn run(args: &CallArgs) -> Result<(), Failure> {
+async fn run(args: &CallArgs, channels: &Channels) -> Result<(), Failure> {
     let began = Instant::now();
     args.check()?;
     let (address, method) = args.online.call_positionals(&args.given)?;
     let metadata = args.online.headers.for_calls()?;
-    let mut session = args.online.start_call(address, args.wait_for_ready).await?;
+    let mut session = args.online.start_call(address, args.wait_for_ready, channels).await?;
     let connected = began.elapsed();
     let Some(channel) = session.channel.take() else {
         return Err(Failure::Usage("no address; write host:port".to_owned()));

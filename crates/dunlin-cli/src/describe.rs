@@ -11,7 +11,7 @@ use crate::online::flags::CallOnlyArgs;
 use crate::online::output::{Printer, Style, template};
 use crate::online::schema::{Element, Found};
 use crate::online::session::{OnlineArgs, Session};
-use crate::online::{block_on, export, symbols};
+use crate::online::{Channels, block_on, export, symbols};
 use crate::{print, source};
 
 /// Shows services, methods, messages, fields and enums of a server as proto source.
@@ -56,13 +56,13 @@ enum Format {
 }
 
 pub(crate) fn main(args: &DescribeArgs) -> ExitCode {
-    failure::exit_code("describe", block_on(run(args)), args.json)
+    failure::exit_code("describe", block_on(async |channels| run(args, channels).await), args.json)
 }
 
-async fn run(args: &DescribeArgs) -> Result<(), Failure> {
+async fn run(args: &DescribeArgs, channels: &Channels) -> Result<(), Failure> {
     args.unused.warn();
     let (address, symbol) = args.online.positionals(&args.given)?;
-    let session = args.online.start(address).await?;
+    let session = args.online.start(address, channels).await?;
     let names = match symbol {
         Some(symbol) => vec![symbol],
         None => session.source.services().await?,

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use dunlin_client::{CallOptions, Channel, Client};
+use dunlin_client::{CallOptions, Client};
 use dunlin_grpc::{Encoding, Metadata};
 use dunlin_services::HealthClient;
 
@@ -18,6 +18,7 @@ use crate::online::failure::Failure;
 use crate::online::flags::TlsFiles;
 use crate::online::target::{Address, Security};
 use crate::online::times;
+use crate::online::{Channels, block_on};
 use outcome::{Ended, Output};
 
 pub(crate) use outcome::ARGUMENTS;
@@ -112,17 +113,17 @@ fn positive(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn main(args: &HealthArgs) -> ExitCode {
     let output = Output { as_json: args.json, is_verbose: args.verbose };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return output.exit_code(Err(Ended::Arguments(error.to_string()))),
-    };
-    output.exit_code(runtime.block_on(run(args, output)))
+    output.exit_code(block_on(async |channels| run(args, output, channels).await))
 }
 
-async fn run(args: &HealthArgs, output: Output) -> Result<(), Ended> {
+async fn run(args: &HealthArgs, output: Output, channels: &Channels) -> Result<(), Ended> {
     let (address, services) = args.positionals()?;
-    let probe =
-        Probe { reach: args.reach(&address)?, options: args.options()?, rpc_timeout: args.rpc_timeout };
+    let probe = Probe {
+        channels,
+        reach: args.reach(&address)?,
+        options: args.options()?,
+        rpc_timeout: args.rpc_timeout,
+    };
     if args.watch {
         return watch::watch(&probe, &services, output).await;
     }
@@ -132,16 +133,21 @@ async fn run(args: &HealthArgs, output: Output) -> Result<(), Ended> {
 
 /// How the server is asked.
 #[derive(Debug)]
-struct Probe {
+struct Probe<'c> {
+    channels: &'c Channels,
     reach: Reach,
     options: CallOptions,
     rpc_timeout: Duration,
 }
 
-impl Probe {
-    fn client(&self, channel: Channel) -> HealthClient {
+impl Probe<'_> {
+    async fn client(&self) -> Result<HealthClient, Ended> {
+        let channel = self.reach.connect(self.channels).await.map_err(|failure| match failure {
+            Failure::Local(stage, message) => Ended::Connection(stage, message),
+            failure => failure.into(),
+        })?;
         let client = Client::new(channel).with_options(self.options.clone());
-        HealthClient::new(client).timeout(self.rpc_timeout)
+        Ok(HealthClient::new(client).timeout(self.rpc_timeout))
     }
 }
 
@@ -200,7 +206,8 @@ impl HealthArgs {
             user_agent: self.user_agent.clone(),
             connect_timeout: self.connect_timeout,
             keepalive: None,
-            wait_for_ready: false,
+            // It may just be being started.
+            wait_for_ready: true,
             cure: Cure {
                 to_plaintext: "leave out -tls",
                 to_tls: "add -tls",

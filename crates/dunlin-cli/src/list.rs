@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::online::failure::{self, Failure};
 use crate::online::flags::CallOnlyArgs;
 use crate::online::session::{OnlineArgs, Session};
-use crate::online::{block_on, export, symbols};
+use crate::online::{Channels, block_on, export, symbols};
 
 /// Lists the services of a server, or the methods of a service.
 ///
@@ -49,13 +49,13 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) fn main(args: &ListArgs) -> ExitCode {
-    failure::exit_code("list", block_on(run(args)), args.json)
+    failure::exit_code("list", block_on(async |channels| run(args, channels).await), args.json)
 }
 
-async fn run(args: &ListArgs) -> Result<(), Failure> {
+async fn run(args: &ListArgs, channels: &Channels) -> Result<(), Failure> {
     args.unused.warn();
     let (address, service) = args.online.positionals(&args.given)?;
-    let session = args.online.start(address).await?;
+    let session = args.online.start(address, channels).await?;
     match service {
         Some(service) => methods(args, &session, &service).await,
         None => services(args, &session).await,

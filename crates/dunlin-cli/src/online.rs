@@ -3,6 +3,13 @@
 //! [`flags`] are grpcurl's, [`target`] reads addresses, [`dial`] reaches servers and explains why not,
 //! [`failure`] says which stage went wrong and gives the exit code.
 
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use dunlin_client::Channel;
+use tokio::time::timeout;
+
 pub(crate) mod dial;
 pub(crate) mod export;
 pub(crate) mod failure;
@@ -16,12 +23,42 @@ pub(crate) mod symbols;
 pub(crate) mod target;
 pub(crate) mod times;
 
-/// Runs a command, on this thread.
-pub(crate) fn block_on<T>(
-    future: impl Future<Output = Result<T, failure::Failure>>,
-) -> Result<T, failure::Failure> {
+/// The channels of a command.
+#[derive(Debug, Default)]
+pub(crate) struct Channels(Mutex<Vec<Channel>>);
+
+/// So long a server has to take leave.
+const LEAVE: Duration = Duration::from_millis(100);
+
+impl Channels {
+    fn add(&self, channel: &Channel) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(channel.clone());
+    }
+
+    /// Ends them in order: servers shall see calls that are over, and connections that end.
+    async fn close(self) {
+        let channels = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let all = async {
+            for channel in channels {
+                channel.close().await;
+            }
+        };
+        // Who is slower finds a connection cut off, as by any client that is gone.
+        let _ = timeout(LEAVE, all).await;
+    }
+}
+
+/// Runs a command, on this thread, and ends its channels.
+pub(crate) fn block_on<E: From<io::Error>>(
+    command: impl AsyncFnOnce(&Channels) -> Result<(), E>,
+) -> Result<(), E> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(future);
+    let result = runtime.block_on(async {
+        let channels = Channels::default();
+        let result = command(&channels).await;
+        channels.close().await;
+        result
+    });
     // A thread may still wait for standard input, which nobody wants to know any more.
     runtime.shutdown_background();
     result

@@ -3,14 +3,19 @@
 mod kennel;
 mod support;
 
-use dunlin_grpc::Code;
+use std::sync::{Arc, Mutex};
+
+use dunlin_grpc::intercept::{CallView, Interceptor, Interest};
+use dunlin_grpc::{Code, Status};
 use dunlin_server::Server;
 use dunlin_services::Reflection;
 use kennel::{KENNEL, Refuse, Served, kennel, reflection, serve, serve_on, set};
 use serde_json::Value;
 use support::{Folder, Run};
 
+use dunlin_protobuf::Message;
 use dunlin_protobuf::descriptor::DescriptorMessage;
+use dunlin_protobuf::wkt::Any;
 
 /// Runs `dunlin call -plaintext ADDRESS METHOD` with more arguments.
 fn call(server: &Served, method: &str, more: &[&str]) -> Run {
@@ -229,6 +234,26 @@ fn json_lines_tell_messages_and_the_end() {
     assert_eq!(end["status"]["code"], 9);
     assert_eq!(end["status"]["name"], "FAILED_PRECONDITION");
     assert_eq!(end["status"]["details"][1]["reason"], "TOO_WILD");
+}
+
+#[test]
+fn a_message_too_deep_to_write_is_told_and_the_line_stays_an_object() {
+    let server = serve();
+    let mut bytes = Vec::new();
+    for _ in 0..300 {
+        let type_url = "type.googleapis.com/google.protobuf.Any".into();
+        let inner = Any { type_url, value: bytes.into(), ..Default::default() };
+        bytes = inner.encode_to_vec();
+    }
+    let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    let text = format!("extra {{ type_url: 'type.googleapis.com/google.protobuf.Any' value: '{octal}' }}");
+    let arguments = ["-format", "text", "-d", &text, "-output-format"];
+    let found = call(&server, "Kennel/Echo", &[&arguments[..], &["json"]].concat());
+    let line: Value = serde_json::from_str(found.stdout.lines().next().unwrap()).unwrap();
+    assert!(line["error"].as_str().unwrap().contains("200 levels deep"), "{found:?}");
+    assert!(line["message"].is_null(), "{line}");
+    let found = call(&server, "Kennel/Echo", &[&arguments[..], &["pretty"]].concat());
+    assert!(found.stdout.starts_with("Failed to format response message 1: messages are"), "{found:?}");
 }
 
 #[test]
@@ -490,6 +515,44 @@ fn a_stream_is_answered_while_it_lasts_and_ctrl_c_ends_it() {
     }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// Calls, and how they ended.
+#[derive(Clone, Default)]
+struct Ends(Arc<Mutex<Vec<(String, Option<Code>)>>>);
+
+impl Interceptor for Ends {
+    fn interest(&self) -> Interest {
+        Interest::ENDS
+    }
+
+    fn on_start(&self, call: &dyn CallView) {
+        self.0.lock().unwrap().push((call.method().name().to_owned(), None));
+    }
+
+    fn on_end(&self, call: &dyn CallView, result: Result<(), &Status>) {
+        let code = result.map_or_else(Status::code, |()| Code::Ok);
+        let mut calls = self.0.lock().unwrap();
+        let open = calls.iter_mut().find(|(name, end)| name == call.method().name() && end.is_none());
+        open.unwrap().1 = Some(code);
+    }
+}
+
+#[test]
+fn servers_see_calls_that_end_and_none_that_is_cancelled() {
+    let ends = Ends::default();
+    let server = serve_on("127.0.0.1:0", kennel().add_service(reflection()).interceptor(ends.clone()));
+    for arguments in [vec!["list"], vec!["describe"], vec!["call", "Kennel/Echo"]] {
+        let (command, more) = arguments.split_first().unwrap();
+        let found = server.run(&[&[command, "-plaintext", "ADDRESS"], more].concat());
+        assert_eq!(found.code, 0, "{found:?}");
+        while ends.0.lock().unwrap().iter().any(|(_, end)| end.is_none()) {
+            std::thread::yield_now();
+        }
+        let ends = std::mem::take(&mut *ends.0.lock().unwrap());
+        assert!(ends.iter().any(|(method, _)| method == "ServerReflectionInfo"), "{ends:?}");
+        assert!(ends.iter().all(|(_, code)| *code == Some(Code::Ok)), "{command}: {ends:?}");
+    }
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub(crate) struct Inner {
     state: watch::Sender<State>,
     /// Someone called since this was looked at last.
     is_active: AtomicBool,
+    /// Connections that are not closed yet, also those that take no more calls.
+    pub(crate) open: Arc<watch::Sender<usize>>,
 }
 
 pub(crate) struct ChannelSettings {
@@ -198,7 +200,11 @@ impl Channel {
     /// Connects if it is idle, and waits for the outcome.
     ///
     /// # Errors
-    /// UNAVAILABLE with every address that was tried, if none can be had. The channel goes on trying.
+    /// UNAVAILABLE with every address that was tried, if none can be had. The channel goes on trying. The source
+    /// of the status is the [`ConnectError`] of the last address, or what [`Dial`] gave; there is none if that
+    /// was reached and did not become ready.
+    ///
+    /// [`ConnectError`]: crate::ConnectError
     pub async fn connect(&self) -> Result<(), Status> {
         const METHOD: Method = Method::new("", "", "", dunlin_grpc::CallKind::Unary);
         std::future::poll_fn(|cx| self.poll_pick(&METHOD, false, cx)).await.map(drop)
@@ -209,7 +215,25 @@ impl Channel {
         let _ = self.0.commands.send(Command::ResetBackoff);
     }
 
-    /// Takes no more calls. Those in progress go on.
+    /// Takes no more calls, and waits until those in progress have ended and all connections are closed: what
+    /// was sent has left this process, and servers see an orderly end. As long as a call goes on, which a
+    /// timeout may bound.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn run(channel: dunlin_client::Channel) {
+    /// let _ = tokio::time::timeout(Duration::from_secs(5), channel.close()).await;
+    /// # }
+    /// ```
+    pub async fn close(&self) {
+        self.shut_down();
+        // Both senders are in this channel, so waiting fails never.
+        let _ = self.0.state.subscribe().wait_for(|state| *state == State::Shutdown).await;
+        let _ = self.0.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
+    /// Takes no more calls. Those in progress go on; [`close`](Self::close) waits for them.
     pub fn shut_down(&self) {
         let mut shared = self.0.shared();
         self.0.start(&mut shared);
@@ -573,6 +597,7 @@ impl ChannelBuilder {
             chains: Mutex::default(),
             state: watch::Sender::new(State::Idle),
             is_active: AtomicBool::new(false),
+            open: Arc::default(),
         })))
     }
 

@@ -45,12 +45,10 @@ impl fmt::Debug for Dialer {
 }
 
 /// Why a connection could not be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(crate) enum DialError {
-    #[error(transparent)]
-    System(#[from] ConnectError),
-    #[error("cannot connect to {endpoint}")]
-    Other { endpoint: String, source: io::Error },
+    System(ConnectError),
+    Other(io::Error),
 }
 
 impl Dialer {
@@ -60,15 +58,9 @@ impl Dialer {
         name: &str,
     ) -> Result<(Io, ConnectionInfo), DialError> {
         match self {
-            Self::System(connector) => Ok(connector.connect_as(endpoint, name).await?),
-            Self::InProcess(connector) => connector
-                .connect()
-                .await
-                .map_err(|source| DialError::Other { endpoint: "the in-process server".to_owned(), source }),
-            Self::Custom(dial) => dial
-                .dial(endpoint, name)
-                .await
-                .map_err(|source| DialError::Other { endpoint: endpoint.to_string(), source }),
+            Self::System(connector) => connector.connect_as(endpoint, name).await.map_err(DialError::System),
+            Self::InProcess(connector) => connector.connect().await.map_err(DialError::Other),
+            Self::Custom(dial) => dial.dial(endpoint, name).await.map_err(DialError::Other),
         }
     }
 }

@@ -61,4 +61,4 @@ pub use target::{Target, TargetError};
 pub use dunlin_http2::Keepalive;
 #[cfg(feature = "tls")]
 pub use dunlin_transport::tls::{self, ClientTls};
-pub use dunlin_transport::{ConnectionInfo, Endpoint, Io, SocketOptions};
+pub use dunlin_transport::{ConnectError, ConnectionInfo, Endpoint, Io, SocketOptions};

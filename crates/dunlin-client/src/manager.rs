@@ -1,12 +1,13 @@
 //! The life of a channel: idle, connecting, ready, failing.
 
+use std::error::Error;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use dunlin_grpc::Status;
 use dunlin_http2::Connection;
 use dunlin_transport::{CloseReason, ConnectError, Driver, Endpoint, Operations};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::channel::{Inner, State};
@@ -170,13 +171,50 @@ async fn try_all(
         return Ok(Err(Status::unavailable(format!("{target} has no address"))));
     }
     let mut tried = Vec::new();
+    let mut last = None;
     for endpoint in resolution.endpoints {
         match dial(inner, &endpoint, at_least).await? {
             Ok(link) => return Ok(Ok((link, endpoint))),
-            Err(why) => tried.push(format!("{endpoint}: {why}")),
+            Err(unreached) => {
+                tried.push(format!("{endpoint}: {}", unreached.why));
+                last = unreached.source;
+            }
         }
     }
-    Ok(Err(Status::unavailable(format!("cannot connect to {target}: {}", tried.join("; ")))))
+    let status = Status::unavailable(format!("cannot connect to {target}: {}", tried.join("; ")));
+    Ok(Err(match last {
+        Some(error) => status.with_source(error),
+        None => status,
+    }))
+}
+
+/// Why an address gave no connection.
+struct Unreached {
+    why: String,
+    /// If there was not even a transport.
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl<T: Into<String>> From<T> for Unreached {
+    fn from(why: T) -> Self {
+        Self { why: why.into(), source: None }
+    }
+}
+
+impl From<DialError> for Unreached {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::System(error) => {
+                let why = match &error {
+                    // The address stands before it.
+                    ConnectError::Refused { source, .. } => causes(source),
+                    error => causes(error),
+                };
+                Self { why, source: Some(error.into()) }
+            }
+            DialError::Other(error) => Self { why: causes(&error), source: Some(error.into()) },
+        }
+    }
 }
 
 /// One connection that is ready for calls: the server's first SETTINGS are there.
@@ -184,18 +222,11 @@ async fn dial(
     inner: &Weak<Inner>,
     endpoint: &Endpoint,
     at_least: Duration,
-) -> Result<Result<Arc<Link>, String>, Over> {
+) -> Result<Result<Arc<Link>, Unreached>, Over> {
     let settings = Arc::clone(&inner.upgrade().ok_or(Over)?.settings);
     let limit = settings.connect_timeout.max(at_least);
     let connecting = async {
-        let dialled = settings.dialer.dial(endpoint, host_of(&settings.authority)).await;
-        let (io, info) = dialled.map_err(|error| match &error {
-            // The address stands before it.
-            DialError::System(ConnectError::Refused { source, .. }) | DialError::Other { source, .. } => {
-                causes(source)
-            }
-            error => causes(error),
-        })?;
+        let (io, info) = settings.dialer.dial(endpoint, host_of(&settings.authority)).await?;
         // One limit for all of it; the engine has no earlier one.
         let config = settings.http2.next(limit);
         let keepalive = config.keepalive_settings();
@@ -208,7 +239,9 @@ async fn dial(
             ClientConnection::new(Arc::clone(&link), Arc::clone(&settings), keepalive, ready, manager);
         let driver = Driver::with_operations(io, engine, handler, operations);
         let peer = link.info.peer.clone();
+        let open = Open::new(&inner.upgrade().ok_or("the channel is gone")?.open);
         tokio::spawn(async move {
+            let _open = open;
             let reason = driver.await;
             if !matches!(reason, CloseReason::Shutdown | CloseReason::ByPeer) {
                 tracing::debug!(%peer, %reason, "connection closed");
@@ -216,18 +249,34 @@ async fn dial(
         });
         match is_ready.await {
             Ok(Ok(())) => Ok(link),
-            Ok(Err(why)) => Err(why),
-            Err(_) => Err("the connection was dropped".to_owned()),
+            Ok(Err(why)) => Err(why.into()),
+            Err(_) => Err("the connection was dropped".into()),
         }
     };
     Ok(match timeout(limit, connecting).await {
         Ok(result) => result,
-        Err(_) => Err(format!("not ready within `connect_timeout`, {limit:?}")),
+        Err(_) => Err(format!("not ready within `connect_timeout`, {limit:?}").into()),
     })
 }
 
+/// Counts a connection as long as it is there.
+struct Open(Arc<watch::Sender<usize>>);
+
+impl Open {
+    fn new(count: &Arc<watch::Sender<usize>>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
 /// An error with what caused it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -346,7 +395,7 @@ async fn grow(
             grown = &mut dialled => {
                 match grown? {
                     Ok(link) => links.push(link),
-                    Err(why) => {
+                    Err(Unreached { why, .. }) => {
                         tracing::debug!(%endpoint, why, "cannot open a further connection");
                         return Ok(false);
                     }

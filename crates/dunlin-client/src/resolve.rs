@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dunlin_grpc::Status;
-use dunlin_transport::Endpoint;
+use dunlin_transport::{ConnectError, Endpoint};
 
 use crate::dial::BoxFuture;
 use crate::target::{Kind, Target};
@@ -60,13 +60,21 @@ impl SystemResolver {
             }
             Kind::Dns { host, port } => {
                 let port = port.unwrap_or(self.default_port);
-                let failed =
-                    |why: &dyn fmt::Display| Status::unavailable(format!("cannot look up {host}: {why}"));
-                let found = tokio::net::lookup_host((&**host, port)).await;
-                let endpoints: Vec<Endpoint> =
-                    found.map_err(|error| failed(&error).with_source(error))?.map(Endpoint::Ip).collect();
+                let failed = |error: ConnectError, why: &dyn fmt::Display| {
+                    Status::unavailable(format!("cannot look up {host}: {why}")).with_source(error)
+                };
+                let endpoint = || Endpoint::Host { host: (&**host).into(), port };
+                let found = match tokio::net::lookup_host((&**host, port)).await {
+                    Ok(found) => found,
+                    Err(source) => {
+                        let why = source.to_string();
+                        return Err(failed(ConnectError::Lookup { endpoint: endpoint(), source }, &why));
+                    }
+                };
+                let endpoints: Vec<Endpoint> = found.map(Endpoint::Ip).collect();
                 if endpoints.is_empty() {
-                    return Err(failed(&"the name has no address"));
+                    let error = ConnectError::NoAddress { endpoint: endpoint() };
+                    return Err(failed(error, &"the name has no address"));
                 }
                 Ok(Resolution::new(endpoints))
             }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// Names, numbers, texts and what they are for.
+/// Names, numbers, texts, Go's names and what they are for.
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal, $go:literal;)*) => {
         /// What a call has come to. These seventeen are all there are.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
@@ -23,6 +23,13 @@ macro_rules! codes {
                 }
             }
 
+            /// The name as Go spells it, such as `NotFound`: what dashboards and tools made for Go know.
+            pub const fn go_name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $go,)*
+                }
+            }
+
             /// The code of this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 match name {
@@ -36,39 +43,39 @@ macro_rules! codes {
 
 codes! {
     /// The call did what it was asked.
-    Ok = 0, "OK";
+    Ok = 0, "OK", "OK";
     /// It was cancelled, usually by the caller.
-    Cancelled = 1, "CANCELLED";
+    Cancelled = 1, "CANCELLED", "Canceled";
     /// Nobody can say what went wrong.
-    Unknown = 2, "UNKNOWN";
+    Unknown = 2, "UNKNOWN", "Unknown";
     /// The request is wrong, whatever the state of the system.
-    InvalidArgument = 3, "INVALID_ARGUMENT";
+    InvalidArgument = 3, "INVALID_ARGUMENT", "InvalidArgument";
     /// The deadline passed first. The call may have taken effect.
-    DeadlineExceeded = 4, "DEADLINE_EXCEEDED";
+    DeadlineExceeded = 4, "DEADLINE_EXCEEDED", "DeadlineExceeded";
     /// What was asked for does not exist.
-    NotFound = 5, "NOT_FOUND";
+    NotFound = 5, "NOT_FOUND", "NotFound";
     /// What was to be created exists.
-    AlreadyExists = 6, "ALREADY_EXISTS";
+    AlreadyExists = 6, "ALREADY_EXISTS", "AlreadyExists";
     /// The caller is known, and may not do this.
-    PermissionDenied = 7, "PERMISSION_DENIED";
+    PermissionDenied = 7, "PERMISSION_DENIED", "PermissionDenied";
     /// A quota, a limit or a resource is used up.
-    ResourceExhausted = 8, "RESOURCE_EXHAUSTED";
+    ResourceExhausted = 8, "RESOURCE_EXHAUSTED", "ResourceExhausted";
     /// The system is not in the state that the operation needs.
-    FailedPrecondition = 9, "FAILED_PRECONDITION";
+    FailedPrecondition = 9, "FAILED_PRECONDITION", "FailedPrecondition";
     /// A conflict with others; the caller may begin anew at a higher level.
-    Aborted = 10, "ABORTED";
+    Aborted = 10, "ABORTED", "Aborted";
     /// Past the valid range, such as reading behind the end.
-    OutOfRange = 11, "OUT_OF_RANGE";
+    OutOfRange = 11, "OUT_OF_RANGE", "OutOfRange";
     /// The method is not there, or not turned on.
-    Unimplemented = 12, "UNIMPLEMENTED";
+    Unimplemented = 12, "UNIMPLEMENTED", "Unimplemented";
     /// Something that must hold does not: a fault in the system.
-    Internal = 13, "INTERNAL";
+    Internal = 13, "INTERNAL", "Internal";
     /// The service can not be had now; the caller may try again after a while.
-    Unavailable = 14, "UNAVAILABLE";
+    Unavailable = 14, "UNAVAILABLE", "Unavailable";
     /// Data is lost or damaged for good.
-    DataLoss = 15, "DATA_LOSS";
+    DataLoss = 15, "DATA_LOSS", "DataLoss";
     /// The caller did not say, or could not prove, who it is.
-    Unauthenticated = 16, "UNAUTHENTICATED";
+    Unauthenticated = 16, "UNAUTHENTICATED", "Unauthenticated";
 }
 
 impl Code {
@@ -130,6 +137,9 @@ mod tests {
             assert_eq!(code.number() as usize, number);
             assert_eq!(Code::from_wire(code.as_wire().as_bytes()), code);
             assert_eq!(Code::from_name(code.name()), Some(code));
+            // Go leaves out what separates words, and has "canceled" with one l.
+            let bare = |name: &str| name.replace('_', "").replace("LL", "L").to_lowercase();
+            assert_eq!(bare(code.go_name()), bare(code.name()));
         }
         for wire in ["", "17", "99", "-1", "00", "01", "a", "1 ", "111"] {
             assert_eq!(Code::from_wire(wire.as_bytes()), Code::Unknown, "{wire:?}");

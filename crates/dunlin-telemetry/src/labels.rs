@@ -113,7 +113,7 @@ impl Key {
                 out.push(Label::text("grpc_type", grpc_type(kind)));
                 out.push(Label::text("grpc_service", of(Method::service)));
                 out.push(Label::text("grpc_method", of(Method::name)));
-                out.extend(code.map(|code| Label::text("grpc_code", go_name(code))));
+                out.extend(code.map(|code| Label::text("grpc_code", code.go_name())));
             }
             Labels::Own => {}
         }
@@ -158,29 +158,6 @@ fn grpc_type(kind: CallKind) -> &'static str {
         CallKind::ClientStreaming => "client_stream",
         CallKind::ServerStreaming => "server_stream",
         CallKind::BidiStreaming => "bidi_stream",
-    }
-}
-
-/// As Go writes the code.
-pub(crate) fn go_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "Canceled",
-        Code::Unknown => "Unknown",
-        Code::InvalidArgument => "InvalidArgument",
-        Code::DeadlineExceeded => "DeadlineExceeded",
-        Code::NotFound => "NotFound",
-        Code::AlreadyExists => "AlreadyExists",
-        Code::PermissionDenied => "PermissionDenied",
-        Code::ResourceExhausted => "ResourceExhausted",
-        Code::FailedPrecondition => "FailedPrecondition",
-        Code::Aborted => "Aborted",
-        Code::OutOfRange => "OutOfRange",
-        Code::Unimplemented => "Unimplemented",
-        Code::Internal => "Internal",
-        Code::Unavailable => "Unavailable",
-        Code::DataLoss => "DataLoss",
-        Code::Unauthenticated => "Unauthenticated",
     }
 }
 

@@ -101,18 +101,20 @@ impl<'p> Report<'p> {
             return self.binary(message, is_only);
         }
         let text = self.printer.print(message, &mut *types.lock().await).await;
+        if self.shape == Shape::Objects {
+            let member = match text {
+                // The message is JSON already, in the order of its fields.
+                Ok(text) => format!("\"message\":{text}"),
+                Err(error) => format!("\"error\":{}", json!(error)),
+            };
+            let wire_len = info.wire_len;
+            print::write(&format!("{{\"type\":\"message\",{member},\"wireBytes\":{wire_len}}}\n"))?;
+            return Ok(());
+        }
         let text = match text {
             Ok(text) => text,
             Err(error) => format!("Failed to format response message {}: {error}", self.responses),
         };
-        if self.shape == Shape::Objects {
-            // The message is JSON already, in the order of its fields.
-            print::write(&format!(
-                "{{\"type\":\"message\",\"message\":{text},\"wireBytes\":{}}}\n",
-                info.wire_len
-            ))?;
-            return Ok(());
-        }
         let mut out = String::new();
         if self.verbose > 1 {
             let size = message.encode_to_vec().len();

@@ -1,6 +1,6 @@
 //! How a call ended, for people and for programs.
 
-use dunlin_grpc::{Code, Status};
+use dunlin_grpc::Status;
 use dunlin_proto::google::rpc;
 use dunlin_protobuf::Message;
 use serde_json::{Value, json};
@@ -8,29 +8,6 @@ use tokio::sync::Mutex;
 
 use crate::online::output::{Printer, Style};
 use crate::online::schema::Types;
-
-/// The name of a code as Go spells it.
-pub(super) fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "Canceled",
-        Code::Unknown => "Unknown",
-        Code::InvalidArgument => "InvalidArgument",
-        Code::DeadlineExceeded => "DeadlineExceeded",
-        Code::NotFound => "NotFound",
-        Code::AlreadyExists => "AlreadyExists",
-        Code::PermissionDenied => "PermissionDenied",
-        Code::ResourceExhausted => "ResourceExhausted",
-        Code::FailedPrecondition => "FailedPrecondition",
-        Code::Aborted => "Aborted",
-        Code::OutOfRange => "OutOfRange",
-        Code::Unimplemented => "Unimplemented",
-        Code::Internal => "Internal",
-        Code::Unavailable => "Unavailable",
-        Code::DataLoss => "DataLoss",
-        Code::Unauthenticated => "Unauthenticated",
-    }
-}
 
 /// The status as a message; details that can not be read are left out.
 fn message(status: &Status) -> rpc::Status {
@@ -42,7 +19,7 @@ fn message(status: &Status) -> rpc::Status {
 
 /// The block that tells people of an error.
 pub(super) async fn block(status: &Status, printer: &Printer<'_>, types: &Mutex<Types>) -> String {
-    let mut out = format!("ERROR:\n  Code: {}\n  Message: {}\n", name(status.code()), status.message());
+    let mut out = format!("ERROR:\n  Code: {}\n  Message: {}\n", status.code().go_name(), status.message());
     let details = message(status).details;
     if details.is_empty() {
         return out;
@@ -84,8 +61,9 @@ pub(super) async fn object(
     let mut types = types.lock().await;
     let mut details = Vec::new();
     for detail in message(status).details {
-        let text = printer.print_as(Style::Line, &detail, &mut types).await.unwrap_or_default();
-        details.push(serde_json::from_str(&text).unwrap_or(Value::Null));
+        let text = printer.print_as(Style::Line, &detail, &mut types).await;
+        let read = text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
+        details.push(read.unwrap_or_else(|error| json!({ "@type": detail.type_url, "error": error })));
     }
     json!({
         "code": status.code().number(),

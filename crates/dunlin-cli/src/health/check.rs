@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use dunlin_grpc::{Code, Status};
 use dunlin_services::{HealthClient, ServingStatus};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Probe;
 use super::outcome::{Ended, Output, explain};
-use crate::online::failure::{Failure, Stage};
+use crate::online::failure::Stage;
 
-/// How long a server that is not there, or not ready, is left alone.
+/// How long a server that is not ready is left alone.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Which services to ask for.
@@ -22,7 +22,7 @@ pub(super) enum Asked<'a> {
 
 /// Asks once; or until all are serving, if there is a time to wait.
 pub(super) async fn check(
-    probe: &Probe,
+    probe: &Probe<'_>,
     asked: Asked<'_>,
     wait: Option<Duration>,
     output: Output,
@@ -58,11 +58,11 @@ struct Attempt {
     rpc_timeout: Duration,
 }
 
-async fn attempt(probe: &Probe, asked: Asked<'_>) -> Attempt {
+async fn attempt(probe: &Probe<'_>, asked: Asked<'_>) -> Attempt {
     let start = Instant::now();
-    let channel = connect(probe).await;
+    let client = probe.client().await;
     let connected = start.elapsed();
-    let states = match channel {
+    let states = match client {
         Ok(client) => states(&client, asked, probe.rpc_timeout).await,
         Err(ended) => Err(ended),
     };
@@ -71,23 +71,6 @@ async fn attempt(probe: &Probe, asked: Asked<'_>) -> Attempt {
         connected,
         called: start.elapsed().saturating_sub(connected),
         rpc_timeout: probe.rpc_timeout,
-    }
-}
-
-/// A connection, also to a server that is just being started. What has no prospect is not tried again.
-pub(super) async fn connect(probe: &Probe) -> Result<HealthClient, Ended> {
-    let until = Instant::now() + probe.reach.connect_timeout;
-    loop {
-        match probe.reach.connect().await {
-            Ok(channel) => return Ok(probe.client(channel)),
-            Err(Failure::Local(stage, message)) => {
-                if stage != Stage::Connect || Instant::now() + PAUSE >= until {
-                    return Err(Ended::Connection(stage, message));
-                }
-                sleep(PAUSE).await;
-            }
-            Err(failure) => return Err(failure.into()),
-        }
     }
 }
 

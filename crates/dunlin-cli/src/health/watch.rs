@@ -5,12 +5,11 @@ use dunlin_services::ServingStatus;
 use tokio::sync::mpsc;
 
 use super::Probe;
-use super::check::connect;
 use super::outcome::{Ended, Output, explain};
 
 /// Tells the state of each service, and every change, until the server says that it does not tell.
-pub(super) async fn watch(probe: &Probe, services: &[String], output: Output) -> Result<(), Ended> {
-    let client = connect(probe).await?;
+pub(super) async fn watch(probe: &Probe<'_>, services: &[String], output: Output) -> Result<(), Ended> {
+    let client = probe.client().await?;
     // Standard output sets the pace; states in between are not made up for by memory.
     let (tell, mut told) = mpsc::channel::<(usize, Result<ServingStatus, Status>)>(services.len().max(1));
     for (index, service) in services.iter().enumerate() {

@@ -1,15 +1,20 @@
 //! Reaching a server, and saying what to do when that fails.
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::error::Error;
 use std::time::Duration;
 
-use dunlin_client::{BoxFuture, Channel, ChannelError, ClientTls, Dial, Keepalive};
+use dunlin_client::{Backoff, Channel, ChannelBuilder, ChannelError, ClientTls, Keepalive, State};
+use dunlin_grpc::Status;
 use dunlin_transport::tls::{MissingAlpn, TlsHandshakeError};
-use dunlin_transport::{ConnectError, ConnectionInfo, Connector, Endpoint, Io};
+use dunlin_transport::{ConnectError, Connector, Endpoint};
+use tokio::time::timeout;
 
+use super::Channels;
 use super::failure::{Failure, Stage, causes};
 use super::target::Address;
+
+/// How long a server that is not there is left alone.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How a server is to be reached.
 #[derive(Debug)]
@@ -42,16 +47,34 @@ pub(crate) struct Cure {
 }
 
 impl Reach {
-    /// A channel that is connected.
-    pub(crate) async fn connect(&self) -> Result<Channel, Failure> {
-        let last = LastError::default();
-        let dial = Recording { connector: self.connector(), last: last.clone() };
+    /// A channel that is connected; one of `channels` from then on.
+    pub(crate) async fn connect(&self, channels: &Channels) -> Result<Channel, Failure> {
+        let channel = self.builder().connect_lazy().map_err(|error| match error {
+            ChannelError::Target(_) => Failure::Usage(causes(&error)),
+            error => Failure::local(Stage::Connect, causes(&error)),
+        })?;
+        channels.add(&channel);
+        let mut last = None;
+        match timeout(self.connect_timeout, self.attempts(&channel, &mut last)).await {
+            Ok(result) => result.map(|()| channel),
+            Err(_) => Err(Failure::local(
+                Stage::Connect,
+                format!(
+                    "{} could not be reached within {:?}: {}; -connect-timeout allows more",
+                    self.address.target,
+                    self.connect_timeout,
+                    last.as_deref().unwrap_or("no answer; is the address right?"),
+                ),
+            )),
+        }
+    }
+
+    fn builder(&self) -> ChannelBuilder {
         let mut builder = Channel::builder(self.address.target.clone())
-            .dial(dial, self.tls.is_some())
             .connect_timeout(self.connect_timeout)
+            .backoff(Backoff::default().initial(PAUSE).multiplier(1.0).jitter(0.0))
             .show_protocol_fields(true);
         if let Some(tls) = &self.tls {
-            // For the port of names that have none.
             builder = builder.tls(tls.clone());
         }
         if let Some(authority) = &self.authority {
@@ -63,80 +86,54 @@ impl Reach {
         if let Some(time) = self.keepalive.filter(|time| !time.is_zero()) {
             builder = builder.keepalive(Keepalive::every(time).timeout(time));
         }
-        let channel = builder.connect_lazy().map_err(|error| match error {
-            ChannelError::Target(_) => Failure::Usage(causes(&error)),
-            error => Failure::local(Stage::Connect, causes(&error)),
-        })?;
-        let connected = tokio::time::timeout(self.connect_timeout, self.attempts(&channel)).await;
-        match connected {
-            Ok(Ok(())) => Ok(channel),
-            Ok(Err(status)) => Err(self.explain(last.take(), status.message()).await),
-            Err(_) => {
-                let why = match last.take() {
-                    Some(error) => causes(&error),
-                    None => "no answer".to_owned(),
-                };
-                Err(Failure::local(
-                    Stage::Connect,
-                    format!(
-                        "{} could not be reached within {:?}: {why}; is the address right? -connect-timeout allows more",
-                        self.address.target, self.connect_timeout
-                    ),
-                ))
-            }
-        }
+        builder
     }
 
-    fn connector(&self) -> Connector {
-        let connector = Connector::new().timeout(self.connect_timeout);
-        match &self.tls {
-            Some(tls) => connector.tls(tls.clone()),
-            None => connector,
-        }
-    }
-
-    async fn attempts(&self, channel: &Channel) -> Result<(), dunlin_grpc::Status> {
+    /// Until there is a connection; one attempt, unless it is to wait. What has no prospect is not tried again.
+    async fn attempts(&self, channel: &Channel, last: &mut Option<String>) -> Result<(), Failure> {
         loop {
-            match channel.connect().await {
-                Err(_) if self.wait_for_ready => tokio::time::sleep(Duration::from_millis(50)).await,
-                result => return result,
+            let Err(status) = channel.connect().await else { return Ok(()) };
+            match self.explain(&status).await {
+                Failure::Local(Stage::Connect, why) if self.wait_for_ready => *last = Some(why),
+                failure => return Err(failure),
             }
+            // The next attempt begins, and ends.
+            channel.state_change(State::TransientFailure).await;
+            channel.state_change(State::Connecting).await;
         }
     }
 
     /// What went wrong, at which stage, and the cure.
-    async fn explain(&self, error: Option<ConnectError>, message: &str) -> Failure {
+    async fn explain(&self, status: &Status) -> Failure {
         let target = &self.address.target;
-        match error {
+        let message = status.message();
+        match status.source().and_then(|source| source.downcast_ref()) {
             Some(ConnectError::Tls { source: TlsHandshakeError::NotTls { .. }, .. }) => Failure::local(
                 Stage::Tls,
                 format!("the server on {target} answered without TLS; {}", self.cure.to_plaintext),
             ),
             Some(ConnectError::Tls { source, .. }) => {
-                let cure = match &source {
+                let cure = match source {
                     TlsHandshakeError::PeerCertificate { .. } => self.cure.to_trust,
                     TlsHandshakeError::Refused { .. } => self.cure.to_identify,
-                    TlsHandshakeError::Io { .. } => return self.maybe_plaintext(causes(&source)),
+                    TlsHandshakeError::Io { .. } => return self.maybe_plaintext(&causes(source)),
                     _ => {
                         return Failure::local(
                             Stage::Tls,
-                            format!("no TLS with {target}: {}", causes(&source)),
+                            format!("no TLS with {target}: {}", causes(source)),
                         );
                     }
                 };
-                Failure::local(Stage::Tls, format!("no TLS with {target}: {}; {cure}", causes(&source)))
+                Failure::local(Stage::Tls, format!("no TLS with {target}: {}; {cure}", causes(source)))
             }
-            Some(error @ ConnectError::Lookup { .. }) => Failure::local(
+            Some(error @ (ConnectError::Lookup { .. } | ConnectError::NoAddress { .. })) => Failure::local(
                 Stage::Connect,
-                format!("{}; is the name right? write host:port", causes(&error)),
+                format!("{}; is the name right? write host:port", causes(error)),
             ),
             Some(error) => Failure::local(
                 Stage::Connect,
-                format!("{}; is the server running, and the address right?", causes(&error)),
+                format!("{}; is the server running, and the address right?", causes(error)),
             ),
-            None if message.contains("cannot look up") => {
-                Failure::local(Stage::Connect, format!("{message}; is the name right? write host:port"))
-            }
             // Our certificate is judged after our side of the handshake is done (RFC 8446 §4.4.2.4), so that the
             // server's answer comes in place of HTTP/2.
             None if self.tls.is_some() && message.contains("received fatal alert") => {
@@ -158,7 +155,7 @@ impl Reach {
     }
 
     /// A server in clear text may also just hang up on what it does not understand.
-    fn maybe_plaintext(&self, why: String) -> Failure {
+    fn maybe_plaintext(&self, why: &str) -> Failure {
         Failure::local(
             Stage::Tls,
             format!(
@@ -182,47 +179,5 @@ impl Reach {
             }
             Err(_) => false,
         }
-    }
-}
-
-/// Why the last attempt failed, for whoever has to explain it.
-#[derive(Clone, Debug, Default)]
-struct LastError(Arc<Mutex<Option<ConnectError>>>);
-
-impl LastError {
-    fn take(&self) -> Option<ConnectError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn set(&self, error: Option<ConnectError>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
-    }
-}
-
-/// Dials as the channel would, and keeps the error, which the channel tells only as a text.
-struct Recording {
-    connector: Connector,
-    last: LastError,
-}
-
-impl Dial for Recording {
-    fn dial<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-        name: &'a str,
-    ) -> BoxFuture<'a, io::Result<(Io, ConnectionInfo)>> {
-        Box::pin(async move {
-            match self.connector.connect_as(endpoint, name).await {
-                Ok(connected) => {
-                    self.last.set(None);
-                    Ok(connected)
-                }
-                Err(error) => {
-                    let text = causes(&error);
-                    self.last.set(Some(error));
-                    Err(io::Error::other(text))
-                }
-            }
-        })
     }
 }

@@ -4,6 +4,7 @@ mod json;
 mod number;
 mod template;
 mod text;
+mod values;
 
 use std::collections::BTreeSet;
 
@@ -12,8 +13,8 @@ use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::{DecodeOptions, Reflect};
 
 use super::schema::{Source, Types};
-pub(crate) use json::is_set;
 pub(crate) use template::template;
+pub(crate) use values::{elements, is_set, quoted_bytes};
 
 /// How messages are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,15 @@ pub(crate) struct Printer<'s> {
 /// More levels of `Any` in `Any` are not looked into.
 const MAX_ANY: usize = 8;
 
+/// Messages deeper than this are not written: those in `Any` and in extensions were bounded one by one only.
+pub(crate) const MAX_DEPTH: usize = 200;
+
+fn too_deep() -> String {
+    format!(
+        "messages are within each other more than {MAX_DEPTH} levels deep; -output-format binpb writes them"
+    )
+}
+
 impl<'s> Printer<'s> {
     pub(crate) fn new(source: &'s Source, style: Style, emit_defaults: bool) -> Self {
         Self { source, style, emit_defaults }
@@ -59,10 +69,10 @@ impl<'s> Printer<'s> {
         types: &mut Types,
     ) -> Result<String, String> {
         if style == Style::Text {
-            return Ok(text::write(message, types));
+            return text::write(message, types);
         }
         self.learn(message, types).await;
-        let compact = json::write(message, types, self.emit_defaults).map_err(|error| error.to_string())?;
+        let compact = json::write(message, types, self.emit_defaults)?;
         Ok(if style == Style::Pretty { json::indent(&compact) } else { compact })
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use dunlin_client::Channel;
 
+use super::Channels;
 use super::dial::Reach;
 use super::failure::Failure;
 use super::flags::{ConnectionArgs, HeaderArgs, SourceArgs};
@@ -91,9 +92,13 @@ impl OnlineArgs {
     }
 
     /// Reads the files with the schema, and connects if the server is asked for it.
-    pub(crate) async fn start(&self, address: Option<Address>) -> Result<Session, Failure> {
+    pub(crate) async fn start(
+        &self,
+        address: Option<Address>,
+        channels: &Channels,
+    ) -> Result<Session, Failure> {
         let address = address.filter(|_| self.source.asks_server());
-        self.start_with(address, false).await
+        self.start_with(address, false, channels).await
     }
 
     /// The same, for a call: it needs the server in any case.
@@ -101,11 +106,17 @@ impl OnlineArgs {
         &self,
         address: Address,
         wait_for_ready: bool,
+        channels: &Channels,
     ) -> Result<Session, Failure> {
-        self.start_with(Some(address), wait_for_ready).await
+        self.start_with(Some(address), wait_for_ready, channels).await
     }
 
-    async fn start_with(&self, address: Option<Address>, wait_for_ready: bool) -> Result<Session, Failure> {
+    async fn start_with(
+        &self,
+        address: Option<Address>,
+        wait_for_ready: bool,
+        channels: &Channels,
+    ) -> Result<Session, Failure> {
         let deadline =
             self.connection.max_time.filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
         let headers = self.headers.for_reflection()?;
@@ -114,7 +125,7 @@ impl OnlineArgs {
         let tls_setup = reach.as_ref().and_then(|reach| reach.tls.as_ref()).map(|_| began.elapsed());
         let files = Source::files(&self.source)?;
         let channel = match reach {
-            Some(reach) => Some(Reach { wait_for_ready, ..reach }.connect().await?),
+            Some(reach) => Some(Reach { wait_for_ready, ..reach }.connect(channels).await?),
             None => None,
         };
         let asked = channel.as_ref().filter(|_| self.source.asks_server());

@@ -4,11 +4,12 @@ use dunlin_protobuf::descriptor::{Edition, FieldDescriptorProto, Label, Type};
 use dunlin_protobuf::names::json_name;
 use dunlin_protobuf::table::DefaultValue;
 
-use super::literal::{decimal, quoted, quoted_bytes};
+use super::literal::{decimal, quoted};
 use super::message::{child, is_map_entry, last, real_oneof};
 use super::names::Keep;
 use super::options::{Setting, sort};
 use super::{Printer, Style};
+use crate::online::output::quoted_bytes;
 
 impl<'p> Printer<'p> {
     fn is_proto2(&self) -> bool {

@@ -1,18 +1,18 @@
 //! Values of options, as source has them.
 
+use std::cell::Cell;
+
 use dunlin_protobuf::dynamic::DynamicMessage;
 use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::table::{FieldTable, Kind, TableRef};
 use dunlin_protobuf::{DecodeOptions, EncodeOptions, Reflect};
 
 use super::options::Value;
-use crate::online::output::{any_parts, held, is_set};
+use crate::online::output::{MAX_DEPTH, any_parts, elements, held, is_set, quoted_bytes};
 use crate::online::schema::Types;
 
 /// Longer messages stand on several lines, if there is something to break.
 const LONGEST_IN_LINE: usize = 50;
-/// Deeper ones are cut off.
-const MAX_DEPTH: usize = 100;
 
 /// The values of an option: one for each element of a list and each entry of a map.
 pub(super) fn values(value: SlotRef<'_>, field: &FieldTable, of: &TableRef) -> Vec<Value> {
@@ -25,7 +25,7 @@ pub(super) fn values(value: SlotRef<'_>, field: &FieldTable, of: &TableRef) -> V
     match value {
         SlotRef::Message(message) => owned(message).into_iter().collect(),
         SlotRef::Messages(list) => (0..list.len()).filter_map(|at| list.get(at)).filter_map(owned).collect(),
-        value => items(value)
+        value => elements(value)
             .into_iter()
             // A number that no name is for can not be written.
             .filter_map(|item| scalar(item, field, of, Unknown::Skip).map(Value::Text))
@@ -45,16 +45,26 @@ pub(super) struct Layout<'t> {
     types: &'t Types,
     package: &'t str,
     with_full_names: bool,
+    /// How many messages are around the one being written.
+    depth: Cell<usize>,
 }
 
 impl<'t> Layout<'t> {
     pub(super) fn new(types: &'t Types, package: &'t str, with_full_names: bool) -> Self {
-        Self { types, package, with_full_names }
+        Self { types, package, with_full_names, depth: Cell::new(0) }
     }
 
     /// `{ a: 1, b: { c: 2 } }`; on several lines if it is long and there is an indent.
     pub(super) fn message(&self, message: &dyn Reflect, indent: Option<usize>) -> String {
-        self.short_or(indent, |indent| self.braces(message, indent))
+        let depth = self.depth.get();
+        // Each `Any` in an option is bounded, but not how many are within each other.
+        if depth == MAX_DEPTH {
+            return format!("{{ /* more than {MAX_DEPTH} levels deep */ }}");
+        }
+        self.depth.set(depth + 1);
+        let text = self.short_or(indent, |indent| self.braces(message, indent));
+        self.depth.set(depth);
+        text
     }
 
     /// In one line if that is short, or if nothing could be broken.
@@ -139,7 +149,7 @@ impl<'t> Layout<'t> {
                 enclose('[', ']', &parts, indent)
             }),
             value if field.cardinality().is_list() => self.short_or(indent, |indent| {
-                let parts: Vec<String> = items(value)
+                let parts: Vec<String> = elements(value)
                     .into_iter()
                     .filter_map(|item| scalar(item, field, of, Unknown::Number))
                     .collect();
@@ -166,26 +176,6 @@ fn enclose(open: char, close: char, parts: &[String], indent: Option<usize>) -> 
     out.push_str(&line(0));
     out.push(close);
     out
-}
-
-/// The elements of a list of scalars, or the one scalar.
-fn items(value: SlotRef<'_>) -> Vec<SlotRef<'_>> {
-    match value {
-        SlotRef::Absent => Vec::new(),
-        SlotRef::Bools(values) => values.iter().map(|v| SlotRef::Bool(*v)).collect(),
-        SlotRef::I32s(values) => values.iter().map(|v| SlotRef::I32(*v)).collect(),
-        SlotRef::I64s(values) => values.iter().map(|v| SlotRef::I64(*v)).collect(),
-        SlotRef::U32s(values) => values.iter().map(|v| SlotRef::U32(*v)).collect(),
-        SlotRef::U64s(values) => values.iter().map(|v| SlotRef::U64(*v)).collect(),
-        SlotRef::F32s(values) => values.iter().map(|v| SlotRef::F32(*v)).collect(),
-        SlotRef::F64s(values) => values.iter().map(|v| SlotRef::F64(*v)).collect(),
-        SlotRef::Enums(list) => (0..list.len()).filter_map(|at| list.get(at)).map(SlotRef::Enum).collect(),
-        value => match (value.texts(), value.byte_slices()) {
-            (Some(texts), _) => texts.into_iter().map(SlotRef::String).collect(),
-            (_, Some(slices)) => slices.into_iter().map(SlotRef::Bytes).collect(),
-            _ => vec![value],
-        },
-    }
 }
 
 fn scalar(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, unknown: Unknown) -> Option<String> {
@@ -254,24 +244,6 @@ fn is_printable(c: char) -> bool {
     !is_format && !c.is_control() && (c == ' ' || !c.is_whitespace())
 }
 
-/// Bytes in quotes, as printable ASCII.
-pub(super) fn quoted_bytes(bytes: &[u8]) -> String {
-    let mut out = String::from("\"");
-    for &byte in bytes {
-        match byte {
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            0x20..=0x7e => out.push(char::from(byte)),
-            byte => out.push_str(&format!("\\{byte:03o}")),
-        }
-    }
-    out.push('"');
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,7 +260,6 @@ mod tests {
     fn strings_escape_what_can_not_be_seen() {
         assert_eq!(quoted("a\"\\\n\u{1}\u{85}é"), "\"a\\\"\\\\\\n\\001\\u0085é\"");
         assert_eq!(quoted("\u{202e}日"), "\"\\u202E日\"");
-        assert_eq!(quoted_bytes(b"a\xff"), "\"a\\377\"");
         assert_eq!(decimal(1.5), "1.500000");
     }
 }

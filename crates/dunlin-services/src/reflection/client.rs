@@ -17,6 +17,7 @@ use dunlin_proto::grpc::reflection::v1::{
 use dunlin_protobuf::descriptor::{DescriptorMessage, FileDescriptorProto};
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::PoolErrors;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::collect::{Collected, Limits};
@@ -317,6 +318,16 @@ struct Session<'c> {
 struct Stream {
     sender: Sender<ServerReflectionRequest>,
     receiver: Receiver<ServerReflectionResponse>,
+}
+
+/// Servers shall see a call that has come to its end, not one that was cancelled.
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        let Some(Stream { sender, mut receiver }) = self.stream.take() else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
+        sender.finish();
+        runtime.spawn(async move { drop(receiver.next().await) });
+    }
 }
 
 impl fmt::Debug for Session<'_> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dunlin::client::{Backoff, BoxFuture, CallCredentials, Client, Credentials, State, Token};
+use dunlin::client::{Backoff, BoxFuture, CallCredentials, Client, ConnectError, Credentials, State, Token};
 use dunlin::protobuf::wkt::StringValue;
 use dunlin::{CallOptions, Channel, Code, Metadata, Method, Server, Status};
 use dunlin_testkit::http2::{Block, Frame, bytes};
@@ -45,6 +45,46 @@ async fn a_channel_says_how_it_is_connected() {
     });
     assert_eq!(status.await.code(), Code::Unavailable);
     assert_eq!(channel.state(), State::Shutdown);
+}
+
+#[tokio::test]
+async fn a_closed_channel_has_ended_its_calls_and_connections() {
+    let (address, handle) = serve(Server::builder()).await;
+    let client = Client::new(Channel::builder(&address).connect_lazy().unwrap());
+    let (sender, mut receiver) = client.bidi_streaming::<StringValue, StringValue>(CHAT).await.unwrap();
+    receiver.next().await.unwrap();
+    let channel = client.channel().clone();
+    let mut closing = tokio::spawn(async move { channel.close().await });
+    while client.channel().state() != State::Shutdown {
+        tokio::task::yield_now().await;
+    }
+    assert!(!closing.is_finished(), "a call is open");
+    sender.finish();
+    assert_eq!(receiver.next().await.unwrap(), None);
+    soon(&mut closing).await.unwrap();
+    // Nothing is left that a server would have to end.
+    soon(async {
+        while handle.connection_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // One that was never connected has nothing to wait for.
+    soon(Channel::builder(&address).connect_lazy().unwrap().close()).await;
+}
+
+#[tokio::test]
+async fn why_there_is_no_connection_is_told_as_a_value_too() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let status = soon(Channel::builder(closed.to_string()).connect_lazy().unwrap().connect()).await;
+    let status = status.unwrap_err();
+    let source = std::error::Error::source(&status).unwrap();
+    assert!(matches!(source.downcast_ref(), Some(ConnectError::Refused { .. })), "{source:?}");
+    // The empty label is no name.
+    let channel = Channel::builder("dns:///a..invalid:1").connect_lazy().unwrap();
+    let status = soon(channel.connect()).await.unwrap_err();
+    let source = std::error::Error::source(&status).unwrap();
+    assert!(matches!(source.downcast_ref(), Some(ConnectError::Lookup { .. })), "{source:?}");
 }
 
 #[tokio::test(start_paused = true)]

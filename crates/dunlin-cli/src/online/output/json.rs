@@ -4,12 +4,13 @@
 use std::fmt::Write as _;
 
 use dunlin_protobuf::Reflect;
-use dunlin_protobuf::json::{EncodeOptions, JsonError};
+use dunlin_protobuf::json::EncodeOptions;
 use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::table::{DefaultValue, EnumTable, FieldTable, Kind, Shape, TableRef};
 
 use super::number::float;
-use super::{any_parts, held};
+use super::values::is_set;
+use super::{MAX_DEPTH, any_parts, held, too_deep};
 use crate::online::schema::Types;
 use crate::payload::to_base64;
 
@@ -32,11 +33,8 @@ const OWN_FORM: [&str; 15] = [
     "BytesValue",
 ];
 
-/// Deeper messages are cut off: those in `Any` and extensions were bounded one by one only.
-const MAX_DEPTH: usize = 200;
-
 /// A message on one line.
-pub(crate) fn write(message: &dyn Reflect, types: &Types, emit_defaults: bool) -> Result<String, JsonError> {
+pub(crate) fn write(message: &dyn Reflect, types: &Types, emit_defaults: bool) -> Result<String, String> {
     let mut writer = Writer { types, emit_defaults, depth: 0 };
     writer.message(message)
 }
@@ -48,9 +46,9 @@ struct Writer<'t> {
 }
 
 impl Writer<'_> {
-    fn message(&mut self, message: &dyn Reflect) -> Result<String, JsonError> {
+    fn message(&mut self, message: &dyn Reflect) -> Result<String, String> {
         if self.depth >= MAX_DEPTH {
-            return Ok("{}".to_owned());
+            return Err(too_deep());
         }
         self.depth += 1;
         let written = self.message_within(message);
@@ -58,23 +56,20 @@ impl Writer<'_> {
         written
     }
 
-    fn message_within(&mut self, message: &dyn Reflect) -> Result<String, JsonError> {
+    fn message_within(&mut self, message: &dyn Reflect) -> Result<String, String> {
         let table = message.table();
         if let Some((url, bytes)) = any_parts(message) {
             return self.any(url, bytes);
         }
         if has_own_form(table.full_name()) {
-            return EncodeOptions::new().registry(&self.types.registry).to_string(message);
+            let options = EncodeOptions::new().registry(&self.types.registry);
+            return options.to_string(message).map_err(|error| error.to_string());
         }
         Ok(object(self.members(message, &table)?))
     }
 
     /// Names and values, in the order of field numbers.
-    fn members(
-        &mut self,
-        message: &dyn Reflect,
-        table: &TableRef,
-    ) -> Result<Vec<(String, String)>, JsonError> {
+    fn members(&mut self, message: &dyn Reflect, table: &TableRef) -> Result<Vec<(String, String)>, String> {
         let mut members: Vec<(u32, String, String)> = Vec::new();
         for (index, field) in table.fields().iter().enumerate() {
             let value = message.slot_ref(index);
@@ -98,7 +93,7 @@ impl Writer<'_> {
         &mut self,
         message: &dyn Reflect,
         table: &TableRef,
-    ) -> Result<Vec<(u32, String, String)>, JsonError> {
+    ) -> Result<Vec<(u32, String, String)>, String> {
         let mut found = Vec::new();
         for extension in self.types.extensions_of(message, table.full_name()) {
             let Ok(Some(value)) = self.types.registry.extension_value(message, extension.field.number())
@@ -117,7 +112,7 @@ impl Writer<'_> {
         Ok(found)
     }
 
-    fn any(&mut self, url: &str, bytes: &[u8]) -> Result<String, JsonError> {
+    fn any(&mut self, url: &str, bytes: &[u8]) -> Result<String, String> {
         if url.is_empty() && bytes.is_empty() {
             return Ok("{}".to_owned());
         }
@@ -135,18 +130,14 @@ impl Writer<'_> {
             }
             Some(held) => {
                 let table = held.table();
-                self.depth += 1;
-                if self.depth < MAX_DEPTH {
-                    members.extend(self.members(&held, &table)?);
-                }
-                self.depth -= 1;
+                members.extend(self.members(&held, &table)?);
             }
         }
         members.sort();
         Ok(object(members))
     }
 
-    fn value(&mut self, value: SlotRef<'_>, field: &FieldTable, of: &TableRef) -> Result<String, JsonError> {
+    fn value(&mut self, value: SlotRef<'_>, field: &FieldTable, of: &TableRef) -> Result<String, String> {
         let enums = field.enum_table(of);
         let list = |parts: Vec<String>| format!("[{}]", parts.join(","));
         Ok(match value {
@@ -247,40 +238,6 @@ fn in_oneof(field: &FieldTable, table: &TableRef) -> bool {
 
 fn has_own_form(full_name: &str) -> bool {
     full_name.strip_prefix("google.protobuf.").is_some_and(|name| OWN_FORM.contains(&name))
-}
-
-/// Whether something is there to be shown.
-pub(crate) fn is_set(value: SlotRef<'_>, field: &FieldTable) -> bool {
-    let is_zero = match value {
-        SlotRef::Absent => return false,
-        SlotRef::Bools(values) => return !values.is_empty(),
-        SlotRef::I32s(values) => return !values.is_empty(),
-        SlotRef::I64s(values) => return !values.is_empty(),
-        SlotRef::U32s(values) => return !values.is_empty(),
-        SlotRef::U64s(values) => return !values.is_empty(),
-        SlotRef::F32s(values) => return !values.is_empty(),
-        SlotRef::F64s(values) => return !values.is_empty(),
-        SlotRef::Enums(values) => return !values.is_empty(),
-        SlotRef::Messages(values) => return !values.is_empty(),
-        SlotRef::Map(map) => return !map.is_empty(),
-        SlotRef::Bool(value) => !value,
-        SlotRef::I32(value) | SlotRef::Enum(value) => value == 0,
-        SlotRef::I64(value) => value == 0,
-        SlotRef::U32(value) => value == 0,
-        SlotRef::U64(value) => value == 0,
-        // A negative zero is not the default.
-        SlotRef::F32(value) => value.to_bits() == 0,
-        SlotRef::F64(value) => value.to_bits() == 0,
-        SlotRef::String(value) => value.is_empty(),
-        SlotRef::Bytes(value) => value.is_empty(),
-        SlotRef::Message(_) => false,
-        value => match (value.texts(), value.byte_slices()) {
-            (Some(texts), _) => return !texts.is_empty(),
-            (_, Some(slices)) => return !slices.is_empty(),
-            _ => false,
-        },
-    };
-    !(is_zero && field.cardinality() == Shape::Implicit)
 }
 
 fn scalar(value: SlotRef<'_>, field: &FieldTable, enums: Option<&EnumTable>) -> String {

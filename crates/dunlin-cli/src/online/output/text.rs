@@ -4,15 +4,16 @@ use dunlin_protobuf::Reflect;
 use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::table::{EnumTable, FieldTable, Kind, Shape, TableRef};
 
-use super::json::is_set;
 use super::number::float;
+use super::values::{elements, is_set, quoted_bytes};
+use super::{MAX_DEPTH, too_deep};
 use crate::online::schema::Types;
 
 /// A message, without a line end.
-pub(super) fn write(message: &dyn Reflect, types: &Types) -> String {
-    let mut writer = Writer { out: String::new(), types, indent: 0, layout: Layout::Lines };
+pub(super) fn write(message: &dyn Reflect, types: &Types) -> Result<String, String> {
+    let mut writer = Writer { out: String::new(), types, indent: 0, layout: Layout::Lines, is_cut: false };
     writer.message(message);
-    writer.out
+    if writer.is_cut { Err(too_deep()) } else { Ok(writer.out) }
 }
 
 /// Messages of the well-known types stand on one line within others.
@@ -40,6 +41,8 @@ struct Writer<'t> {
     types: &'t Types,
     indent: usize,
     layout: Layout,
+    /// Whether something was too deep.
+    is_cut: bool,
 }
 
 /// One value of a field, or an entry of a map.
@@ -48,12 +51,10 @@ enum Item<'s> {
     Entry(SlotRef<'s>, SlotRef<'s>),
 }
 
-/// Deeper messages are cut off.
-const MAX_DEPTH: usize = 200;
-
 impl Writer<'_> {
     fn message(&mut self, message: &dyn Reflect) {
         if self.indent > MAX_DEPTH {
+            self.is_cut = true;
             return;
         }
         let table = message.table();
@@ -177,38 +178,13 @@ fn name(field: &FieldTable, of: &TableRef) -> String {
 }
 
 fn items(value: SlotRef<'_>) -> Vec<Item<'_>> {
-    fn all<'s, T: Copy>(values: &[T], of: impl Fn(T) -> SlotRef<'s>) -> Vec<Item<'s>> {
-        values.iter().map(|value| Item::Value(of(*value))).collect()
-    }
-    match value {
-        SlotRef::Absent => Vec::new(),
-        SlotRef::Messages(list) => {
-            (0..list.len()).filter_map(|at| list.get(at)).map(|m| Item::Value(SlotRef::Message(m))).collect()
-        }
-        SlotRef::Enums(list) => {
-            (0..list.len()).filter_map(|at| list.get(at)).map(|n| Item::Value(SlotRef::Enum(n))).collect()
-        }
-        SlotRef::Map(map) => {
-            let mut entries = Vec::new();
-            map.for_each(true, &mut |key, value| {
-                entries.push(Item::Entry(key, value));
-                true
-            });
-            entries
-        }
-        SlotRef::Bools(values) => all(values, SlotRef::Bool),
-        SlotRef::I32s(values) => all(values, SlotRef::I32),
-        SlotRef::I64s(values) => all(values, SlotRef::I64),
-        SlotRef::U32s(values) => all(values, SlotRef::U32),
-        SlotRef::U64s(values) => all(values, SlotRef::U64),
-        SlotRef::F32s(values) => all(values, SlotRef::F32),
-        SlotRef::F64s(values) => all(values, SlotRef::F64),
-        value => match (value.texts(), value.byte_slices()) {
-            (Some(texts), _) => all(&texts, SlotRef::String),
-            (_, Some(slices)) => all(&slices, SlotRef::Bytes),
-            _ => vec![Item::Value(value)],
-        },
-    }
+    let SlotRef::Map(map) = value else { return elements(value).into_iter().map(Item::Value).collect() };
+    let mut entries = Vec::new();
+    map.for_each(true, &mut |key, value| {
+        entries.push(Item::Entry(key, value));
+        true
+    });
+    entries
 }
 
 fn scalar(value: SlotRef<'_>, field: &FieldTable, enums: Option<&EnumTable>) -> String {
@@ -232,40 +208,12 @@ fn scalar(value: SlotRef<'_>, field: &FieldTable, enums: Option<&EnumTable>) -> 
         SlotRef::U64(value) => value.to_string(),
         SlotRef::F32(value) => decimal(f64::from(value), format!("{value:e}")),
         SlotRef::F64(value) => decimal(value, format!("{value:e}")),
-        SlotRef::String(text) => quoted(text.as_bytes()),
-        SlotRef::Bytes(bytes) => quoted(bytes),
+        SlotRef::String(text) => quoted_bytes(text.as_bytes()),
+        SlotRef::Bytes(bytes) => quoted_bytes(bytes),
         _ => match field.cardinality() {
             // Nothing there, in a map's entry.
             Shape::Explicit if field.kind() == Kind::String => "\"\"".to_owned(),
             _ => "0".to_owned(),
         },
-    }
-}
-
-/// A string in quotes; what is not printable ASCII is escaped byte by byte.
-fn quoted(bytes: &[u8]) -> String {
-    let mut out = String::from("\"");
-    for &byte in bytes {
-        match byte {
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            0x20..=0x7e => out.push(char::from(byte)),
-            byte => out.push_str(&format!("\\{byte:03o}")),
-        }
-    }
-    out.push('"');
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_are_ascii() {
-        assert_eq!(quoted("a\"é\n\u{1}".as_bytes()), "\"a\\\"\\303\\251\\n\\001\"");
     }
 }
