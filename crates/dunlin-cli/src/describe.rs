@@ -16,7 +16,7 @@ use crate::{print, source};
 
 /// Shows services, methods, messages, fields and enums of a server as proto source.
 ///
-/// SYMBOL is a full name, or the end of the name of a service; without one, all services are shown. The schema
+/// SYMBOL is a full name, or the end of the name of a service or type; without one, all services are shown. The schema
 /// comes from the server by reflection, or from files. The flags are grpcurl's, with one dash or two, anywhere on
 /// the line.
 #[derive(Args, Debug)]

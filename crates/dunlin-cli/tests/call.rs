@@ -517,9 +517,11 @@ fn a_stream_is_answered_while_it_lasts_and_ctrl_c_ends_it() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
-/// Calls, and how they ended.
+/// A call, and how it ended.
+type Seen = (String, Option<Code>);
+
 #[derive(Clone, Default)]
-struct Ends(Arc<Mutex<Vec<(String, Option<Code>)>>>);
+struct Ends(Arc<Mutex<Vec<Seen>>>);
 
 impl Interceptor for Ends {
     fn interest(&self) -> Interest {

@@ -207,6 +207,18 @@ fn files_need_no_server() {
 }
 
 #[test]
+fn types_are_found_by_the_end_of_their_names_and_hinted_at_if_that_is_misspelt() {
+    let server = serve();
+    let found = server.run(&["describe", "-plaintext", "ADDRESS", "Dog"]);
+    assert_eq!(found, server.run(&["describe", "-plaintext", "ADDRESS", "kennel.v1.Dog"]));
+    assert!(found.stdout.starts_with("kennel.v1.Dog is a message:"), "{found:?}");
+    for misspelt in ["kennel.v1.Dogg", "Dgo", "kennel.v2.Dog"] {
+        let found = server.run(&["describe", "-plaintext", "ADDRESS", misspelt]);
+        assert!(found.code == 1 && found.stderr.contains("did you mean `kennel.v1.Dog`?"), "{found:?}");
+    }
+}
+
+#[test]
 fn unknown_names_are_told_with_those_that_are_meant() {
     let server = serve();
     let found = server.run(&["describe", "-plaintext", "ADDRESS", "kennel.v1.Kennels"]);

@@ -485,7 +485,8 @@ impl Builder {
     /// # Errors
     /// As [`bind`](Self::bind), and when the listener fails.
     pub async fn serve(self, address: &str) -> Result<(), ServeError> {
-        self.bind(address).await?.serve_until(crate::shutdown_signal()).await.map(drop)
+        let signal = crate::shutdown_signal();
+        self.bind(address).await?.serve_until(signal).await.map(drop)
     }
 }
 

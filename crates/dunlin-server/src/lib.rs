@@ -41,6 +41,7 @@ mod placement;
 mod router;
 mod running;
 mod serve;
+mod signal;
 mod together;
 #[cfg(feature = "tower")]
 mod tower;
@@ -54,7 +55,8 @@ pub use lifecycle::{Served, ServedSchema, ShutdownPhase};
 pub use methods::{Methods, Service};
 pub use placement::Placement;
 pub use router::unimplemented;
-pub use serve::{BoundServer, Drained, InProcess, Server, ShutdownHandle, shutdown_signal};
+pub use serve::{BoundServer, Drained, InProcess, Server, ShutdownHandle};
+pub use signal::shutdown_signal;
 pub use together::serve_all;
 
 #[cfg(feature = "tower")]

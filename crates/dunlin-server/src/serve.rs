@@ -564,24 +564,3 @@ impl Drop for Observed {
         }
     }
 }
-
-/// Ready when the process is asked to end: by SIGTERM or SIGINT, or Ctrl-C.
-pub async fn shutdown_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut terminate), Ok(mut interrupt)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            return;
-        }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Signals can not be had here, so none will come.
-        std::future::pending::<()>().await;
-    }
-}

@@ -31,6 +31,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: &Config) -> ExitCode {
+    let signal = shutdown_signal();
     let shop = match Shop::open(config).await {
         Ok(shop) => shop,
         Err(error) => {
@@ -39,7 +40,7 @@ async fn serve(config: &Config) -> ExitCode {
         }
     };
     say(&welcome(config, &shop));
-    match shop.serve_until(shutdown_signal()).await {
+    match shop.serve_until(signal).await {
         Ok(drained) => {
             say(&format!("closed, and {} calls were cut off\n", drained.cut_off));
             ExitCode::SUCCESS

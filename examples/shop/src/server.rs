@@ -1,7 +1,7 @@
 //! Everything put together: the store, the services, and what stands around them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dunlin::interceptors::{Deadlines, Logging, RateLimit, Recovery, RequestId};
@@ -23,7 +23,7 @@ use crate::services::order::Orders;
 use crate::services::price::{Market, Prices};
 use crate::services::product::Products;
 use crate::services::upload::Uploads;
-use crate::store::{OpenError, Store};
+use crate::store::{self, Lock, OpenError, Store};
 use crate::{seed, validation};
 
 /// How often the database is asked whether it is there.
@@ -97,7 +97,37 @@ pub struct Shop {
     pub products: u32,
     _check: PeriodicCheck,
     // The last to go.
-    _scratch: Option<TempDir>,
+    _place: Place,
+}
+
+/// Where a shop has its things.
+#[derive(Debug)]
+enum Place {
+    /// A folder that is gone with the shop, as what is in memory.
+    Scratch(TempDir),
+    /// One that no other shop uses meanwhile: this one removes files there that its database does not know.
+    Locked { folder: PathBuf, _lock: Lock },
+}
+
+impl Place {
+    fn of(config: &Config) -> Result<Self, OpenError> {
+        let failed = |path: &Path, source| OpenError::Folder { path: path.to_owned(), source };
+        if config.memory {
+            let scratch = tempfile::tempdir().map_err(|source| failed(&std::env::temp_dir(), source))?;
+            return Ok(Self::Scratch(scratch));
+        }
+        let folder = config.data.clone();
+        std::fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
+        let lock = store::lock(&folder)?;
+        Ok(Self::Locked { folder, _lock: lock })
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Scratch(folder) => folder.path(),
+            Self::Locked { folder, .. } => folder,
+        }
+    }
 }
 
 impl Shop {
@@ -108,12 +138,16 @@ impl Shop {
     pub async fn open(config: &Config) -> Result<Self, StartError> {
         let tokens = tokens(config)?;
         let tls = tls(config)?;
-        let (store, scratch) = open_store(config)?;
+        let place = Place::of(config)?;
+        let store = match place {
+            Place::Scratch(_) => Store::in_memory()?,
+            Place::Locked { .. } => Store::open(&config.database())?,
+        };
         let products = seed::seed(&store, config.seed).await.map_err(StartError::Seed)?;
 
         let closing = Closing::default();
         let market = Market::new(Duration::from_millis(config.market_latency));
-        let folder = scratch.as_ref().map_or(&*config.data, TempDir::path).join("files");
+        let folder = place.folder().join("files");
         let max_upload = u64::from(config.max_upload) << 20;
         let uploads = Uploads::open(store.clone(), folder.clone(), max_upload).await;
         let uploads = uploads.map_err(|source| StartError::Files { path: folder, source })?;
@@ -158,7 +192,7 @@ impl Shop {
             }
             None => None,
         };
-        Ok(Self { main, probes, store, market, products, _check: check, _scratch: scratch })
+        Ok(Self { main, probes, store, market, products, _check: check, _place: place })
     }
 
     /// Where it listens.
@@ -176,7 +210,7 @@ impl Shop {
     /// # Errors
     /// If a listener fails.
     pub async fn serve_until(self, signal: impl Future<Output = ()> + Send) -> Result<Drained, ServeError> {
-        let Self { main, probes, store, _check, _scratch, .. } = self;
+        let Self { main, probes, store, _check, _place, .. } = self;
         let drained = serve_all(std::iter::once(main).chain(probes), signal).await;
         // The database is closed, and tidied up, before whatever it lies in.
         drop(store);
@@ -191,16 +225,6 @@ async fn bind(
 ) -> Result<BoundServer, StartError> {
     let bound = builder.bind(address).await;
     bound.map_err(|source| StartError::Listen { address: address.to_owned(), flag, source })
-}
-
-fn open_store(config: &Config) -> Result<(Store, Option<TempDir>), StartError> {
-    let folder = |path, source| OpenError::Folder { path, source };
-    if config.memory {
-        let scratch = tempfile::tempdir().map_err(|source| folder(std::env::temp_dir(), source))?;
-        return Ok((Store::in_memory()?, Some(scratch)));
-    }
-    std::fs::create_dir_all(&config.data).map_err(|source| folder(config.data.clone(), source))?;
-    Ok((Store::open(&config.database())?, None))
 }
 
 fn tokens(config: &Config) -> Result<Tokens, StartError> {

@@ -75,15 +75,24 @@ impl Source {
         Ok(names)
     }
 
-    /// The names of all types and services of the files, for hints.
-    pub(crate) fn known_names(&self) -> Vec<String> {
-        let Some(pool) = &self.files else { return Vec::new() };
-        let files = pool.descriptors().files();
-        let types = files.flat_map(|file| {
-            let messages = file.messages().filter(|view| !view.is_map_entry()).map(|view| view.full_name());
-            messages.chain(file.enums().map(|view| view.full_name()))
-        });
-        found::services(pool).into_iter().chain(types).collect()
+    /// The names of all types and services that can be had, sorted. A server is asked for its whole schema.
+    pub(crate) async fn known_names(&self) -> Vec<String> {
+        let of_server = match &self.server {
+            Some(server) => server.pool().await.ok(),
+            None => None,
+        };
+        let mut names = Vec::new();
+        for pool in of_server.iter().chain(&self.files) {
+            names.extend(found::services(pool));
+            for file in pool.descriptors().files() {
+                let messages = file.messages().filter(|view| !view.is_map_entry());
+                names.extend(messages.map(|view| view.full_name()));
+                names.extend(file.enums().map(|view| view.full_name()));
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// What this full name stands for.

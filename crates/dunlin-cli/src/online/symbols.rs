@@ -6,7 +6,7 @@ use dunlin_protobuf::names::closest;
 use super::failure::{Failure, Stage};
 use super::schema::{Element, Found, LookupError, Source};
 
-/// What the name stands for; an end of the name of a service is enough.
+/// What the name stands for; an end of the name of a service or type is enough.
 pub(crate) async fn any(source: &Source, name: &str) -> Result<Found, Failure> {
     match source.find(name).await {
         Ok(found) => return Ok(found),
@@ -31,7 +31,10 @@ pub(crate) async fn any(source: &Source, name: &str) -> Result<Found, Failure> {
     {
         return Ok(found);
     }
-    let known = source.known_names();
+    let known = source.known_names().await;
+    if let Some(full) = unique(&known, &name)? {
+        return source.find(&full).await.map_err(|error| lookup(error, &full));
+    }
     Err(unknown("name", &name, if known.is_empty() { &services } else { &known }))
 }
 

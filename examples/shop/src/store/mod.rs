@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::broadcast;
 
 use crate::ids::{OrderId, ProductId};
@@ -117,6 +117,12 @@ pub enum OpenError {
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
+    },
+    /// Another shop has its things in the folder.
+    #[error("another shop uses the folder {}; stop it, or choose another one with --data", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
     },
     /// The file can not be opened or written.
     #[error("can not write the database {}; see that the folder can be written, or choose another one with --data", path.display())]
@@ -230,6 +236,31 @@ impl Store {
         self.read(|db| Ok::<_, StoreError>(db.query_row(READ, [], |_| Ok(()))?)).await?;
         self.write(|tx| Ok(tx.db().execute("UPDATE products SET id = id WHERE false", []).map(drop)?)).await
     }
+}
+
+/// Nobody else gets the lock of the same folder as long as this is there and the process lives.
+#[derive(Debug)]
+pub struct Lock {
+    _held: Connection,
+}
+
+/// Takes the lock of a folder.
+///
+/// # Errors
+/// If someone has it, or nothing can be written there.
+pub fn lock(folder: &Path) -> Result<Lock, OpenError> {
+    let path = folder.join("shop.lock");
+    let open = || {
+        let db = Connection::open(&path)?;
+        db.busy_timeout(std::time::Duration::ZERO)?;
+        // An exclusive transaction that never ends.
+        db.execute_batch("BEGIN EXCLUSIVE")?;
+        Ok(Lock { _held: db })
+    };
+    open().map_err(|source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy) => OpenError::InUse { path: folder.to_owned() },
+        _ => OpenError::File { path: path.clone(), source },
+    })
 }
 
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);

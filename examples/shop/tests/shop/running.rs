@@ -120,6 +120,21 @@ async fn a_port_that_is_taken_is_told() {
     fails(&flags, 1, &["--probe-listen"]);
 }
 
+#[test]
+fn a_folder_has_one_shop_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let mut shop = Running::start(&["--data", data, "--seed", "1"]);
+    // Whoever brings a file to the first one would lose it to the second.
+    fails(&["--data", data], 1, &["another shop uses the folder", data, "--data"]);
+    assert!(run(&["audit", "--data", data]).status.success());
+    shop.terminate();
+    assert_eq!(shop.wait(), Some(0));
+    let mut next = Running::start(&["--data", data]);
+    next.terminate();
+    assert_eq!(next.wait(), Some(0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_lets_calls_end_and_tells_those_that_never_would() {
     let folder = tempfile::tempdir().unwrap();
