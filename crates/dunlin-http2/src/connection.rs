@@ -268,13 +268,23 @@ impl Connection {
     pub fn memory(&self) -> usize {
         self.decoder.memory()
             + self.encoder.memory()
-            + self.streams.capacity()
-            + self.output.capacity()
+            + self.buffers()
             + self.block.as_ref().map_or(0, |block| block.memory())
-            + (self.ready.capacity() + self.waiting.capacity()) * size_of::<StreamKey>()
             + self.resets.capacity() * 4
-            + self.control_frames.capacity() * 8
             + self.skipped.capacity() * 8
+    }
+
+    /// Those bytes of the [memory](Self::memory) that [`shrink`](Self::shrink) can give back.
+    #[inline]
+    pub fn spare(&self) -> usize {
+        self.decoder.spare() + self.encoder.spare() + self.buffers()
+    }
+
+    fn buffers(&self) -> usize {
+        self.streams.capacity()
+            + self.output.capacity()
+            + (self.ready.capacity() + self.waiting.capacity()) * size_of::<StreamKey>()
+            + self.control_frames.capacity() * 8
             + self.events.capacity() * size_of::<Event<'static>>()
     }
 

@@ -106,6 +106,8 @@ const OUTPUT_LIMIT: usize = 512 << 10;
 const SLICES: usize = 64;
 /// After so long without streams a connection gives its buffers back.
 const IDLE: Duration = Duration::from_secs(1);
+/// Buffers of so many bytes an idle connection keeps, as those of small messages are.
+const KEPT: usize = 4 << 10;
 /// How often a sleeping connection that holds much looks whether others need it.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the peer may take to read what was left to write when the connection ended.
@@ -360,6 +362,12 @@ where
         }
     }
 
+    /// Bytes that an idle connection can give back.
+    fn spare(&self) -> usize {
+        let queued = self.batch.capacity() * size_of::<H::Operation>();
+        self.connection.spare() + self.rest.capacity() + queued
+    }
+
     /// Bytes that the connection costs.
     fn held(&self) -> usize {
         self.connection.held() + self.rest.capacity() + self.handler.memory()
@@ -367,6 +375,9 @@ where
 
     /// Enters what is held into the ledger, and hears whether that is too much.
     fn account(&mut self) -> Result<(), CloseReason> {
+        if self.account.is_none() {
+            return Ok(());
+        }
         let held = self.held();
         let Some(account) = &mut self.account else { return Ok(()) };
         match account.enter(held) {
@@ -386,6 +397,8 @@ where
         let idle = match self.idle {
             _ if has_work => None,
             Idle::Long => None,
+            // No timer, which each wake-up of the thread would cost more.
+            Idle::Busy if self.spare() <= KEPT => None,
             Idle::Busy => {
                 self.idle = Idle::Since(now);
                 Some(now + IDLE)

@@ -120,8 +120,12 @@ impl Decoder {
 
     /// Bytes that this value holds on the heap.
     pub fn memory(&self) -> usize {
-        let scratch = self.scratch.as_ref().map_or(0, |list| list.capacity());
-        self.table.capacity() + scratch + self.memory_len
+        self.table.capacity() + self.spare()
+    }
+
+    /// Those of them that [`shrink`](Self::shrink) gives back.
+    pub fn spare(&self) -> usize {
+        self.scratch.as_ref().map_or(0, |list| list.capacity()) + self.memory_len
     }
 
     /// Gives back what is only there to be faster next time.

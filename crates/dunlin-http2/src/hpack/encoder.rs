@@ -83,7 +83,12 @@ impl Encoder {
 
     /// Bytes that this value holds on the heap.
     pub fn memory(&self) -> usize {
-        self.table.capacity() + self.cached_len
+        self.table.capacity() + self.spare()
+    }
+
+    /// Those of them that [`shrink`](Self::shrink) gives back.
+    pub fn spare(&self) -> usize {
+        self.cached_len
     }
 
     /// Gives back what is only there to be faster next time.

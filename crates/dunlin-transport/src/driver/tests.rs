@@ -235,6 +235,24 @@ async fn a_request_costs_one_read_one_look_for_more_and_one_write() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_woken_to_give_back_what_is_much_and_otherwise_never() {
+    let (mut pipe, counts, _handle) = counted(Sized, 65_535).await;
+    pipe.write_all(&request(1, "/100")).await.expect("the server reads");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(counts.take(), (1, 1, 1));
+    tokio::time::sleep(3 * IDLE).await;
+    assert_eq!(counts.take(), (0, 0, 0));
+    let requests: Vec<u8> = (1..51).flat_map(|number| request(2 * number + 1, "/100")).collect();
+    pipe.write_all(&requests).await.expect("the server reads");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    counts.take();
+    tokio::time::sleep(3 * IDLE).await;
+    assert!(counts.take().1 > 0, "it gives back what the answers took");
+    tokio::time::sleep(3 * IDLE).await;
+    assert_eq!(counts.take(), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_that_come_together_are_answered_in_one_write() {
     let (mut pipe, counts, _handle) = counted(Sized, 65_535).await;
     let requests: Vec<u8> = (0..50).flat_map(|number| request(2 * number + 1, "/100")).collect();
