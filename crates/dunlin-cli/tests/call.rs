@@ -513,7 +513,9 @@ fn a_stream_is_answered_while_it_lasts_and_ctrl_c_ends_it() {
         responses.read_line(&mut line).unwrap();
         assert_eq!(line, format!("{{\"name\":\"{name}\"}}\n"));
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    // Of the shell: `kill` is not a program everywhere.
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 

@@ -60,7 +60,9 @@ mod tests {
     #[tokio::test]
     async fn a_signal_before_the_first_poll_is_not_missed() {
         let asked = shutdown_signal();
-        assert!(Command::new("kill").args(["-TERM", &id().to_string()]).status().unwrap().success());
+        // Of the shell: `kill` is not a program everywhere.
+        let kill = format!("kill -TERM {}", id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         asked.await;
     }
 }
