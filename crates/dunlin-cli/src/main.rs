@@ -24,11 +24,42 @@ use clap::{Parser, Subcommand};
 
 /// One tool for Protocol Buffers and gRPC.
 #[derive(Debug, Parser)]
-#[command(name = "dunlin", version, disable_help_subcommand = true)]
+#[command(name = "dunlin", version, help_template = HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// The commands by what they are for; clap knows them in one list only.
+const HELP: &str = "\
+{about}
+
+{usage-heading} {usage}
+
+Schemas:
+  build       Compiles schema files to a descriptor set
+  generate    Generates code as buf.gen.yaml says
+  protoc      Does what protoc does, with protoc's own command line
+
+Servers:
+  list        Lists the services of a server, or the methods of a service
+  describe    Shows services, methods, messages, fields and enums of a server as proto source
+  call        Calls a method: one request or a stream of them, one response or a stream of them
+  health      Asks a server whether its services can be used
+
+Messages:
+  convert     Converts messages between binary, JSON, text and framed streams
+  encode      Encodes text or JSON to binary
+  decode      Decodes binary to text for people
+
+Others:
+  completion  Prints the completion file of a shell
+  help        Prints what a command does, and its flags
+
+{options}
+
+Start with: dunlin list -plaintext localhost:50051
+";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -42,7 +73,7 @@ enum Command {
     Generate(generate::GenerateArgs),
     Health(health::HealthArgs),
     List(Box<list::ListArgs>),
-    /// Do what protoc does, with protoc's own command line
+    /// Does what protoc does, with protoc's own command line
     #[command(disable_help_flag = true)]
     Protoc {
         /// protoc's arguments
@@ -83,5 +114,20 @@ fn main() -> ExitCode {
         Command::Health(args) => health::main(&args),
         Command::List(args) => list::main(&args),
         Command::Protoc { arguments } => protoc::main(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_has_all_commands() {
+        for command in Cli::command().get_subcommands() {
+            let (name, about) = (command.get_name(), command.get_about().expect("a line"));
+            assert!(HELP.contains(&format!("\n  {name:<11} {about}\n")), "{name}");
+        }
     }
 }

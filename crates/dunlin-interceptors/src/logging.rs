@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dunlin_grpc::intercept::{CallSpan, CallView, Direction, Interceptor, Interest, MessageRef, Side};
 use dunlin_grpc::{CallKind, Code, Status};
@@ -210,8 +211,8 @@ impl Interceptor for Logging {
             grpc.method_type = kind(call),
             grpc.code = %code,
             grpc.error = result.err().map(causes),
-            grpc.time_ms = took.as_secs_f64() * 1e3,
-            grpc.request.deadline_ms = given.map_or(-1.0, |given| given.as_secs_f64() * 1e3),
+            grpc.time_ms = milliseconds(took),
+            grpc.request.deadline_ms = given.map_or(-1.0, milliseconds),
             grpc.sent = counts.sent,
             grpc.sent_bytes = counts.sent_bytes,
             grpc.received = counts.received,
@@ -258,4 +259,8 @@ impl Interceptor for Logging {
             None => Interest::ENDS,
         }
     }
+}
+/// Nanoseconds are as fine as clocks are: one division has no digits beyond them.
+fn milliseconds(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e6
 }
