@@ -225,11 +225,11 @@ fn wait_ends_when_all_are_serving_or_the_time_is_over() {
     let reporter = reporter();
     let server = serve(Server::builder().add_service(reporter.service()));
     let start = Instant::now();
-    let found = dunlin(&["--wait", "400ms", &server.address, "bad"]);
+    let found = dunlin(&["--wait", "1s", &server.address, "bad"]);
     assert_eq!(found.code, 4);
-    assert!(start.elapsed() > Duration::from_millis(200));
+    assert!(start.elapsed() > Duration::from_millis(500));
     // What the server does not know may come.
-    assert_eq!(dunlin(&["--wait", "300ms", &server.address, "late"]).code, 3);
+    assert_eq!(dunlin(&["--wait", "1s", &server.address, "late"]).code, 3);
 
     let mut waiting = command(&["--wait=30s", &server.address, "good", "bad"]);
     let mut waiting = waiting.stdout(Stdio::piped()).spawn().unwrap();

@@ -29,9 +29,14 @@ pub(super) async fn check(
 ) -> Result<(), Ended> {
     let Some(wait) = wait else { return attempt(probe, asked).await.tell(asked, output) };
     let until = Instant::now() + wait;
+    let mut last: Option<Attempt> = None;
     loop {
         // What one attempt may take is limited, but the time to wait may be less.
         let Ok(attempt) = timeout_at(until, attempt(probe, asked)).await else {
+            // What is known is told, if anything is.
+            if let Some(last) = last {
+                return last.tell(asked, output);
+            }
             let message = format!("no answer from {} within {wait:?}", probe.reach.address.target);
             return Err(Ended::Connection(Stage::Connect, message));
         };
@@ -43,6 +48,7 @@ pub(super) async fn check(
             return attempt.tell(asked, output);
         }
         output.detail(|| format!("not yet: {}", attempt.short()));
+        last = Some(attempt);
         sleep_until(Instant::now() + PAUSE).await;
     }
 }
