@@ -92,6 +92,9 @@ class Buf:
     def run(self, *arguments):
         return run(self.program, "curl", "--protocol", "grpc", "--http2-prior-knowledge", *arguments)
 
+    def run_encrypted(self, *arguments):
+        return run(self.program, "curl", "--protocol", "grpc", *arguments)
+
     def list(self, address, *of):
         if not of:
             return self.run("--list-services", f"http://{address}").stdout.split()
@@ -267,6 +270,26 @@ def encrypted(tool, shop, certificates):
     yield "TLS with certificates on both sides", lists
     yield "TLS: who has no certificate, or another's, is not let in", refuses
     yield "the probes' address has health checks, and nothing else", probes
+
+
+def encrypted_buf(tool, shop, certificates):
+    """The same with `buf curl`, whose flags have other names."""
+    ca = ["--cacert", str(certificates / "ca.pem")]
+
+    def shown(name):
+        return ["--cert", str(certificates / f"{name}.pem"), "--key", str(certificates / f"{name}.key")]
+
+    def lists():
+        found = tool.run_encrypted("--list-services", *ca, *shown("client"), f"https://{shop.address}")
+        equal((found.returncode, found.stdout.split()), (0, SERVICES))
+
+    def refuses():
+        for flags in [ca, [*ca, *shown("stranger")], shown("client")]:
+            done = tool.run_encrypted("--list-services", *flags, f"https://{shop.address}")
+            equal((flags, done.returncode != 0, done.stdout), (flags, True, ""))
+
+    yield "TLS with certificates on both sides", lists
+    yield "TLS: who has no certificate, or another's, is not let in", refuses
 
 
 def health(program, address):
