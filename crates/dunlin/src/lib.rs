@@ -23,6 +23,64 @@
 //! Services and clients are generated too; see [`server`] and [`client`]. What both share, such as
 //! [`Status`] and [`Metadata`], is here and in [`grpc`]. Health and reflection are in [`services`].
 //!
+//! # A server with all that stands around it
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "services", feature = "interceptors", feature = "tls"))]
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//!
+//! use dunlin::Server;
+//! use dunlin::interceptors::{Deadlines, Logging, Recovery, RequestId};
+//! use dunlin::server::ServerTls;
+//! use dunlin::server::tls::Identity;
+//! use dunlin::services::{HealthReporter, Reflection};
+//!
+//! let health = HealthReporter::new();
+//! Server::builder()
+//!     // From the outermost to the innermost.
+//!     .interceptor(RequestId::new())
+//!     .interceptor(Logging::new())
+//!     .interceptor(Recovery::new())
+//!     .interceptor(Deadlines::new().default_timeout(Duration::from_secs(30)).unary_only())
+//!     // .add_service(ShopServiceServer::new(Shop))
+//!     .add_service(health.service())
+//!     .add_service(Reflection::new())
+//!     .tls(ServerTls::builder().identity(Identity::from_pem_files("server.pem", "server.key")).build()?)
+//!     .shutdown_grace(Duration::from_secs(30))
+//!     .serve("0.0.0.0:50051") // until SIGTERM or Ctrl-C, and until calls have ended
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A channel to it
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "client", feature = "tls"))]
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//!
+//! use dunlin::client::tls::TrustRoots;
+//! use dunlin::client::{ClientTls, Keepalive};
+//! use dunlin::{CallOptions, Channel, Client};
+//!
+//! let channel = Channel::builder("dns:///shop.example:50051")
+//!     // The roots of the system, if none are given.
+//!     .tls(ClientTls::builder().roots(TrustRoots::from_pem_file("ca.pem")).build()?)
+//!     .keepalive(Keepalive::every(Duration::from_secs(300)))
+//!     .connect_lazy()?;
+//! let options = CallOptions::new().timeout(Duration::from_secs(5)).metadata("authorization", "Bearer …");
+//! let client = Client::new(channel.clone()).with_options(options);
+//! // let product = ShopServiceClient::new(client).get_product(request).await?;
+//! channel.close().await; // at the end: calls are over, and the server sees an orderly end
+//! # drop(client);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
 //! A program that has messages only takes the crate with `default-features = false, features = ["std"]`.
 //! The features `std` (on by default), `chrono`, `jiff`, `serde` and `serde_json` are those of
 //! [`protobuf`]; `server`, `client`, `services`, `tls`, `gzip` and `interceptors` (what services need around their
