@@ -7,6 +7,7 @@ mod schema {
     dunlin::include_generated!();
 }
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use dunlin::client::ChannelError;
@@ -188,10 +189,20 @@ impl Changes {
 pub struct Lease {
     id: i64,
     client: LeaseClient,
-    renewing: tokio::task::JoinHandle<Result<(), Status>>,
+    /// Ends when the lease can not be renewed.
+    renewing: tokio::task::JoinHandle<Result<Infallible, Status>>,
 }
 
 impl Lease {
+    /// Waits until the lease is lost, and tells why: etcd has let go of it, or can not be reached.
+    pub async fn lost(&mut self) -> Status {
+        match (&mut self.renewing).await {
+            Ok(Err(status)) => status,
+            Ok(Ok(never)) => match never {},
+            Err(error) => Status::internal(error.to_string()),
+        }
+    }
+
     /// Takes the key away at once.
     ///
     /// # Errors

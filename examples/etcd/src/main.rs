@@ -39,9 +39,12 @@ async fn run(arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
         }
         ["put", key, value] => Ok(etcd.put(key, value).await.map(|()| true)?),
         ["put-for", seconds, key, value] => {
-            let lease = etcd.put_for_now(key, value, Duration::from_secs(seconds.parse()?)).await?;
+            let mut lease = etcd.put_for_now(key, value, Duration::from_secs(seconds.parse()?)).await?;
             // Longer than etcd would keep the key of one that does not renew.
-            tokio::time::sleep(Duration::from_secs(seconds.parse::<u64>()? * 2)).await;
+            let time = Duration::from_secs(seconds.parse::<u64>()? * 2);
+            if let Ok(why) = tokio::time::timeout(time, lease.lost()).await {
+                return Err(why.into());
+            }
             let is_kept = etcd.get(key).await?.is_some();
             lease.revoke().await?;
             Ok(is_kept && etcd.get(key).await?.is_none())
