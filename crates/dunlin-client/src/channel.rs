@@ -25,7 +25,7 @@ use crate::credentials::Credentials;
 use crate::dial::{Dial, Dialer};
 use crate::keepalive::{self, Configs};
 use crate::manager::{self, Command};
-use crate::picker::{Link, Pick, PickInfo, Picker, Queueing};
+use crate::picker::{Link, Pick, PickInfo, Picker, Queueing, ShutDown};
 use crate::resolve::{Resolution, Resolver, SystemResolver};
 use crate::target::{Target, TargetError};
 
@@ -235,9 +235,11 @@ impl Channel {
 
     /// Takes no more calls. Those in progress go on; [`close`](Self::close) waits for them.
     pub fn shut_down(&self) {
-        let mut shared = self.0.shared();
-        self.0.start(&mut shared);
-        drop(shared);
+        let unstarted = self.0.shared().unstarted.take();
+        if unstarted.is_some() {
+            // Nobody has called, so there is nothing to end.
+            return self.0.publish(State::Shutdown, Arc::new(ShutDown), None);
+        }
         let _ = self.0.commands.send(Command::ShutDown);
     }
 

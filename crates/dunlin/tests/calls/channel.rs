@@ -69,8 +69,19 @@ async fn a_closed_channel_has_ended_its_calls_and_connections() {
         }
     })
     .await;
-    // One that was never connected has nothing to wait for.
-    soon(Channel::builder(&address).connect_lazy().unwrap().close()).await;
+}
+
+#[test]
+fn a_channel_that_nobody_used_is_shut_down_without_a_runtime_and_a_connection() {
+    let channel = Channel::builder("127.0.0.1:1").connect_lazy().unwrap();
+    channel.shut_down();
+    assert_eq!(channel.state(), State::Shutdown);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let status = runtime.block_on(async {
+        channel.close().await;
+        channel.connect().await.unwrap_err()
+    });
+    assert!(status.message().contains("shut down"), "{status}");
 }
 
 #[tokio::test]
