@@ -23,28 +23,28 @@ pub(crate) mod symbols;
 pub(crate) mod target;
 pub(crate) mod times;
 
-/// The channels of a command.
+/// The channel of a command, which uses one at a time.
 #[derive(Debug, Default)]
-pub(crate) struct Channels(Mutex<Vec<Channel>>);
+pub(crate) struct Channels(Mutex<Option<Channel>>);
 
 /// So long a server has to take leave.
 const LEAVE: Duration = Duration::from_millis(100);
 
 impl Channels {
+    /// Those before it come to their end, and try no longer to connect.
     fn add(&self, channel: &Channel) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(channel.clone());
+        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(channel.clone());
+        if let Some(before) = before {
+            before.shut_down();
+        }
     }
 
-    /// Ends them in order: servers shall see calls that are over, and connections that end.
+    /// Ends the last in order: servers shall see calls that are over, and connections that end.
     async fn close(self) {
-        let channels = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let all = async {
-            for channel in channels {
-                channel.close().await;
-            }
-        };
-        // Who is slower finds a connection cut off, as by any client that is gone.
-        let _ = timeout(LEAVE, all).await;
+        if let Some(last) = self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            // Who is slower finds a connection cut off, as by any client that is gone.
+            let _ = timeout(LEAVE, last.close()).await;
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use crate::SharedString;
 use crate::message::{Fields, Reflect};
 use crate::slot::{Slot, SlotRef};
-use crate::table::Shape;
+use crate::table::{FieldTable, Shape};
 
 /// A value that can be put into a field or appended to a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,7 +183,11 @@ pub fn clear_all(message: &mut dyn Fields<'_>) {
 pub fn is_set(message: &dyn Reflect, index: usize) -> bool {
     let table = message.table();
     let Some(field) = table.fields().get(index) else { return false };
-    let value = message.slot_ref(index);
+    is_written(message.slot_ref(index), field)
+}
+
+/// The same of a value that is at hand, also of an extension's.
+pub fn is_written(value: SlotRef<'_>, field: &FieldTable) -> bool {
     if field.shape == Shape::Implicit { !is_default(value) } else { !is_empty(value) }
 }
 

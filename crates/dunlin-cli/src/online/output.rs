@@ -14,7 +14,7 @@ use dunlin_protobuf::{DecodeOptions, Reflect};
 
 use super::schema::{Source, Types};
 pub(crate) use template::template;
-pub(crate) use values::{elements, is_set, quoted_bytes};
+pub(crate) use values::{elements, quoted_bytes};
 
 /// How messages are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

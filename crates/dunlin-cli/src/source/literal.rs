@@ -3,12 +3,13 @@
 use std::cell::Cell;
 
 use dunlin_protobuf::dynamic::DynamicMessage;
+use dunlin_protobuf::reflect::is_written;
 use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::table::{FieldTable, Kind, TableRef};
 use dunlin_protobuf::{DecodeOptions, EncodeOptions, Reflect};
 
 use super::options::Value;
-use crate::online::output::{MAX_DEPTH, any_parts, elements, held, is_set, quoted_bytes};
+use crate::online::output::{MAX_DEPTH, any_parts, elements, held, quoted_bytes};
 use crate::online::schema::Types;
 
 /// Longer messages stand on several lines, if there is something to break.
@@ -97,7 +98,7 @@ impl<'t> Layout<'t> {
         let mut members: Vec<(u32, String)> = Vec::new();
         for (index, field) in table.fields().iter().enumerate() {
             let value = message.slot_ref(index);
-            if is_set(value, field) {
+            if is_written(value, field) {
                 let text = self.value(value, field, &table, indent);
                 members.push((field.number(), format!("{}: {text}", field.name())));
             }

@@ -2,6 +2,7 @@
 
 use dunlin_protobuf::descriptor::{DescriptorMessage, Location};
 use dunlin_protobuf::dynamic::DynamicMessage;
+use dunlin_protobuf::reflect::is_written;
 use dunlin_protobuf::{DecodeOptions, Reflect};
 
 use super::names::Keep;
@@ -55,7 +56,7 @@ impl<'p> Printer<'p> {
         for (index, field) in table.fields().iter().enumerate() {
             let value = message.slot_ref(index);
             // Uninterpreted ones are of no use to anyone.
-            if field.number() == 999 || !crate::online::output::is_set(value, field) {
+            if field.number() == 999 || !is_written(value, field) {
                 continue;
             }
             let values = literal::values(value, field, &table);

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use dunlin_protobuf::Reflect;
 use dunlin_protobuf::json::EncodeOptions;
+use dunlin_protobuf::reflect::is_written;
 use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::table::{DefaultValue, EnumTable, FieldTable, Kind, Shape, TableRef};
 
 use super::number::float;
-use super::values::is_set;
 use super::{MAX_DEPTH, any_parts, held, too_deep};
 use crate::online::schema::Types;
 use crate::payload::to_base64;
@@ -73,7 +73,7 @@ impl Writer<'_> {
         let mut members: Vec<(u32, String, String)> = Vec::new();
         for (index, field) in table.fields().iter().enumerate() {
             let value = message.slot_ref(index);
-            let text = if is_set(value, field) {
+            let text = if is_written(value, field) {
                 self.value(value, field, table)?
             } else if self.emit_defaults && !in_oneof(field, table) {
                 self.default(field, table)

@@ -1,11 +1,12 @@
 //! Messages in text format, to the letter as grpcurl writes it: messages in angle brackets, strings as ASCII.
 
 use dunlin_protobuf::Reflect;
+use dunlin_protobuf::reflect::is_written;
 use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::table::{EnumTable, FieldTable, Kind, Shape, TableRef};
 
 use super::number::float;
-use super::values::{elements, is_set, quoted_bytes};
+use super::values::{elements, quoted_bytes};
 use super::{MAX_DEPTH, too_deep};
 use crate::online::schema::Types;
 
@@ -75,7 +76,7 @@ impl Writer<'_> {
                 self.field(value.slot_ref(), extension.field, &extension.of, &mut is_first);
             }
             let value = message.slot_ref(index);
-            if is_set(value, field) {
+            if is_written(value, field) {
                 self.field(value, field, &table, &mut is_first);
             }
         }

@@ -1,7 +1,6 @@
 //! What values are made of, in whatever style they are written.
 
 use dunlin_protobuf::slot::SlotRef;
-use dunlin_protobuf::table::{FieldTable, Shape};
 
 /// The elements of a list, the value of a field that is none, or nothing.
 pub(crate) fn elements(value: SlotRef<'_>) -> Vec<SlotRef<'_>> {
@@ -27,40 +26,6 @@ pub(crate) fn elements(value: SlotRef<'_>) -> Vec<SlotRef<'_>> {
             _ => vec![value],
         },
     }
-}
-
-/// Whether something is there to be shown.
-pub(crate) fn is_set(value: SlotRef<'_>, field: &FieldTable) -> bool {
-    let is_zero = match value {
-        SlotRef::Absent => return false,
-        SlotRef::Bools(values) => return !values.is_empty(),
-        SlotRef::I32s(values) => return !values.is_empty(),
-        SlotRef::I64s(values) => return !values.is_empty(),
-        SlotRef::U32s(values) => return !values.is_empty(),
-        SlotRef::U64s(values) => return !values.is_empty(),
-        SlotRef::F32s(values) => return !values.is_empty(),
-        SlotRef::F64s(values) => return !values.is_empty(),
-        SlotRef::Enums(values) => return !values.is_empty(),
-        SlotRef::Messages(values) => return !values.is_empty(),
-        SlotRef::Map(map) => return !map.is_empty(),
-        SlotRef::Bool(value) => !value,
-        SlotRef::I32(value) | SlotRef::Enum(value) => value == 0,
-        SlotRef::I64(value) => value == 0,
-        SlotRef::U32(value) => value == 0,
-        SlotRef::U64(value) => value == 0,
-        // A negative zero is not the default.
-        SlotRef::F32(value) => value.to_bits() == 0,
-        SlotRef::F64(value) => value.to_bits() == 0,
-        SlotRef::String(value) => value.is_empty(),
-        SlotRef::Bytes(value) => value.is_empty(),
-        SlotRef::Message(_) => false,
-        value => match (value.texts(), value.byte_slices()) {
-            (Some(texts), _) => return !texts.is_empty(),
-            (_, Some(slices)) => return !slices.is_empty(),
-            _ => false,
-        },
-    };
-    !(is_zero && field.cardinality() == Shape::Implicit)
 }
 
 /// Bytes in quotes, as printable ASCII.
