@@ -203,6 +203,7 @@ pub enum WriteError<E: core::error::Error + 'static> {
 #[must_use]
 pub struct DecodeOptions<'r> {
     ignore_unknown: bool,
+    mask_objects: bool,
     limits: Limits,
     registry: Option<&'r Registry>,
 }
@@ -216,6 +217,13 @@ impl<'r> DecodeOptions<'r> {
     /// Skips fields that the type does not have, and names that an enum does not have.
     pub fn ignore_unknown(mut self) -> Self {
         self.ignore_unknown = true;
+        self
+    }
+
+    /// Takes a `FieldMask` as an object too, as it would be written if its JSON were that of its fields:
+    /// `{"paths": ["price.units"]}` beside `"price.units"`. There are tools that know it in this way only.
+    pub fn mask_objects(mut self) -> Self {
+        self.mask_objects = true;
         self
     }
 

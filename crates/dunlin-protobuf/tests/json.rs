@@ -310,6 +310,21 @@ fn unknown_names_are_skipped_on_request() {
 }
 
 #[test]
+fn masks_are_read_as_objects_on_request() {
+    let world = world();
+    let object = r#"{"mask":{"paths":["foo_bar","baz.qux_quux"]}}"#;
+    let read = world.parse_as("t.All", world.options().mask_objects(), object).unwrap();
+    assert_eq!(world.write(&read).unwrap(), r#"{"mask":"fooBar,baz.quxQuux"}"#);
+    let text = r#"{"mask":"fooBar"}"#;
+    let read = world.parse_as("t.All", world.options().mask_objects(), text).unwrap();
+    assert_eq!(world.write(&read).unwrap(), text);
+    world.parse_as("t.All", world.options(), object).unwrap_err();
+    let other = r#"{"mask":{"path":["a"]}}"#;
+    let error = world.parse_as("t.All", world.options().mask_objects(), other).unwrap_err();
+    assert!(error.to_string().contains("`path`"), "{error}");
+}
+
+#[test]
 fn proto2_has_required_fields_closed_enums_and_extensions() {
     let world = world();
     for (text, want) in [

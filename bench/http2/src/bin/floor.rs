@@ -1,13 +1,15 @@
 //! What the kernel takes, and little else: one thread, epoll, and bytes that were made before.
 //!
-//! `floor ADDRESS:PORT unary SIZE | stream COUNT SIZE | echo`. The first two answer every request that
+//! `floor [--tokio] ADDRESS:PORT unary SIZE | stream COUNT SIZE | echo`. The first two answer every request that
 //! has ended with the same headers, messages and trailers, without looking at anything but the lengths,
-//! types and flags of frames. `echo` gives bytes back as they come.
+//! types and flags of frames. `echo` gives bytes back as they come. With `--tokio` the same is done by tasks
+//! of tokio on one thread, in place of epoll: what no server on this runtime is below.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use rustix::event::epoll;
+use tokio::io::Interest;
 
 enum Mode {
     Unary(Vec<u8>),
@@ -15,8 +17,8 @@ enum Mode {
     Echo,
 }
 
-struct Connection {
-    io: TcpStream,
+struct Connection<S> {
+    io: S,
     input: Vec<u8>,
     output: Vec<u8>,
     written: usize,
@@ -52,7 +54,39 @@ const FIRST_TRAILERS: &[u8] = b"\x40\x0bgrpc-status\x010";
 const HEADERS: &[u8] = b"\x88\xbf";
 const TRAILERS: &[u8] = b"\xbe";
 
-impl Connection {
+/// A stream of tokio that is read and written when it is ready.
+struct Ready(tokio::net::TcpStream);
+
+impl Read for Ready {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.try_read(buffer)
+    }
+}
+
+impl Write for Ready {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    fn new(io: S) -> Self {
+        Self {
+            io,
+            input: Vec::new(),
+            output: Vec::new(),
+            written: 0,
+            streams: Vec::new(),
+            has_begun: false,
+            has_answered: false,
+            received: 0,
+        }
+    }
+
     /// Takes what there is, and answers. Whether the connection goes on.
     fn turn(&mut self, mode: &Mode, buffer: &mut [u8]) -> bool {
         loop {
@@ -130,6 +164,11 @@ impl Connection {
         }
     }
 
+    /// Whether there is something to be written when that is possible.
+    fn has_more(&self) -> bool {
+        !self.output.is_empty() || !self.streams.is_empty()
+    }
+
     fn flush(&mut self, mode: &Mode) -> bool {
         loop {
             if let Mode::Stream { each, .. } = mode {
@@ -163,7 +202,11 @@ impl Connection {
 }
 
 fn main() -> std::io::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let by_tokio = arguments.first().is_some_and(|first| first == "--tokio");
+    if by_tokio {
+        arguments.remove(0);
+    }
     let number = |at: usize| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(1);
     let mode = match arguments.get(1).map(String::as_str) {
         Some("unary") => Mode::Unary(message(number(2))),
@@ -171,15 +214,46 @@ fn main() -> std::io::Result<()> {
         Some("echo") => Mode::Echo,
         _ => {
             return Err(std::io::Error::other(
-                "usage: floor ADDRESS:PORT unary SIZE | stream COUNT SIZE | echo",
+                "usage: floor [--tokio] ADDRESS:PORT unary SIZE | stream COUNT SIZE | echo",
             ));
         }
     };
     let listener = TcpListener::bind(&arguments[0])?;
     println!("listening on {}", listener.local_addr()?);
+    if by_tokio { with_tokio(listener, mode) } else { with_epoll(&listener, &mode) }
+}
+
+fn with_tokio(listener: TcpListener, mode: Mode) -> std::io::Result<()> {
+    let mode = std::sync::Arc::new(mode);
+    // Timers are on, as in any server that has to end what takes too long.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        loop {
+            let (io, _) = listener.accept().await?;
+            io.set_nodelay(true)?;
+            let mode = mode.clone();
+            tokio::spawn(async move {
+                let mut connection = Connection::new(Ready(io));
+                let mut buffer = vec![0; 64 << 10];
+                loop {
+                    let wanted = match connection.has_more() {
+                        true => Interest::READABLE | Interest::WRITABLE,
+                        false => Interest::READABLE,
+                    };
+                    if connection.io.0.ready(wanted).await.is_err() || !connection.turn(&mode, &mut buffer) {
+                        break;
+                    }
+                }
+            });
+        }
+    })
+}
+
+fn with_epoll(listener: &TcpListener, mode: &Mode) -> std::io::Result<()> {
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    epoll::add(&poll, &listener, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN)?;
-    let mut connections: Vec<Option<Connection>> = Vec::new();
+    epoll::add(&poll, listener, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN)?;
+    let mut connections: Vec<Option<Connection<TcpStream>>> = Vec::new();
     let mut events = Vec::with_capacity(256);
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -197,21 +271,12 @@ fn main() -> std::io::Result<()> {
                 io.set_nonblocking(true)?;
                 let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
                 epoll::add(&poll, &io, epoll::EventData::new_u64(connections.len() as u64), flags)?;
-                connections.push(Some(Connection {
-                    io,
-                    input: Vec::new(),
-                    output: Vec::new(),
-                    written: 0,
-                    streams: Vec::new(),
-                    has_begun: false,
-                    has_answered: false,
-                    received: 0,
-                }));
+                connections.push(Some(Connection::new(io)));
                 continue;
             }
             let slot = &mut connections[index as usize];
             if let Some(connection) = slot
-                && !connection.turn(&mode, &mut buffer)
+                && !connection.turn(mode, &mut buffer)
             {
                 *slot = None;
             }

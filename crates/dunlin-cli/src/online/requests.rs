@@ -146,7 +146,8 @@ impl Requests {
         let mut request = method.request();
         let merged = match self.format {
             Format::Json => {
-                let options = json::DecodeOptions::new().registry(&types.registry);
+                // Masks in both ways: as other tools take them, and as they are written.
+                let options = json::DecodeOptions::new().registry(&types.registry).mask_objects();
                 let options = if self.ignore_unknown { options.ignore_unknown() } else { options };
                 options.merge(&mut request, &part.bytes).map_err(|error| error.to_string())
             }

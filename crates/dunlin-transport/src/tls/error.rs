@@ -222,6 +222,10 @@ fn certificate_hint(reason: &CertificateError) -> &'static str {
         CertificateError::BadSignature => {
             ": the trusted root of its issuer's name has not signed it; has that authority a new key?"
         }
+        // What has no name in rustls says itself what it is.
+        CertificateError::Other(why) if why.to_string().contains("CaUsedAsEndEntity") => {
+            ": it is that of an authority (CA:TRUE), which no server may show; let it sign one for the server"
+        }
         _ => "",
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::{Reader, Result, Seen};
+use super::{Members, Reader, Result, Seen};
 use crate::json::error::{JsonError, JsonErrorKind};
 use crate::json::time;
 use crate::message::Fields;
@@ -23,6 +23,10 @@ impl Reader<'_, '_> {
                     self.parsed(time::parse_duration, "the string is not a duration like \"1.5s\"")?;
                 self.set(message, table, 1, Value::I64(seconds))?;
                 self.set(message, table, 2, Value::I32(nanos))
+            }
+            WellKnown::FieldMask if self.options.mask_objects && self.lex.peek() == Some(b'{') => {
+                self.lex.open_object()?;
+                self.members(message, table, Members::Message)
             }
             WellKnown::FieldMask => {
                 let paths =

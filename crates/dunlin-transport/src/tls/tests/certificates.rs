@@ -48,6 +48,13 @@ impl Authority {
         })
     }
 
+    /// What `openssl req -x509` makes: the certificate of an authority.
+    pub(super) fn authority(&self, names: &[&str]) -> Pair {
+        self.sign(names, ExtendedKeyUsagePurpose::ServerAuth, |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        })
+    }
+
     pub(super) fn ed25519_server(&self, names: &[&str]) -> Pair {
         let params = CertificateParams::new(owned(names)).unwrap();
         let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();

@@ -14,6 +14,7 @@ async fn a_server_is_verified_by_its_issuer_its_name_and_its_dates() {
         (authority.server(&["shop.test"]), "other.test", Some("another name")),
         (stranger.server(&["shop.test"]), "shop.test", Some("no trusted root")),
         (authority.expired_server(&["shop.test"]), "shop.test", Some("expired")),
+        (authority.authority(&["shop.test"]), "shop.test", Some("CA:TRUE")),
         (authority.ed25519_server(&["shop.test"]), "shop.test", None),
     ] {
         let (client, server) = (client_of(&authority).build().unwrap(), server_for(&server).build().unwrap());
