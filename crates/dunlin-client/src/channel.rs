@@ -99,8 +99,9 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// Why a channel can not be made, or connected.
-#[derive(Debug, thiserror::Error)]
+/// Why a channel can not be made, or connected. `{:?}` shows the text with all causes, as it is what a `main`
+/// that returns the error prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
     /// The target is none.
@@ -117,6 +118,12 @@ pub enum ChannelError {
     /// Connecting failed.
     #[error(transparent)]
     Connect(#[from] Status),
+}
+
+impl fmt::Debug for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&dunlin_grpc::causes(self))
+    }
 }
 
 impl Inner {

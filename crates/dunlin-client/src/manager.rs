@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dunlin_grpc::Status;
+use dunlin_grpc::{Status, causes};
 use dunlin_http2::Connection;
 use dunlin_transport::{CloseReason, ConnectError, Driver, Endpoint, Operations};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -273,20 +273,6 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }
-}
-
-/// An error with what caused it, in one line.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Why there is no connection any longer.

@@ -16,6 +16,7 @@
 //! It opens no sockets, starts no tasks and knows no runtime.
 
 pub mod ambient;
+mod causes;
 mod code;
 pub mod codec;
 mod compression;
@@ -33,6 +34,7 @@ mod status;
 pub mod stream;
 pub mod timeout;
 
+pub use causes::{causes, with_causes};
 pub use code::Code;
 pub use compression::{Compressor, Encoding, Encodings};
 pub use details::ErrorDetails;

@@ -1,11 +1,12 @@
 //! A line for each call.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin_grpc::intercept::{CallSpan, CallView, Direction, Interceptor, Interest, MessageRef, Side};
-use dunlin_grpc::{CallKind, Code, Status};
+use dunlin_grpc::{CallKind, Code, Status, with_causes};
 use dunlin_protobuf::json::EncodeOptions;
 use tokio::time::Instant;
 use tracing::{Level, Span};
@@ -145,21 +146,6 @@ fn kind(call: &dyn CallView) -> &'static str {
     }
 }
 
-/// The message of a status and of all its causes.
-fn causes(status: &Status) -> String {
-    let mut text = status.message().to_owned();
-    let mut cause = std::error::Error::source(status);
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// As much of a text as fits, up to the end of a character.
 fn shortened(text: &str, max_bytes: usize) -> &str {
     if text.len() <= max_bytes {
@@ -210,7 +196,7 @@ impl Interceptor for Logging {
             grpc.method = shortened(call.method().name(), MAX_NAME),
             grpc.method_type = kind(call),
             grpc.code = %code,
-            grpc.error = result.err().map(causes),
+            grpc.error = result.err().map(|status| with_causes(status.message().to_owned(), status.source())),
             grpc.time_ms = milliseconds(took),
             grpc.request.deadline_ms = given.map_or(-1.0, milliseconds),
             grpc.sent = counts.sent,

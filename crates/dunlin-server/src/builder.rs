@@ -111,8 +111,9 @@ pub enum BuildError {
     },
 }
 
-/// Why a server does not serve.
-#[derive(Debug, thiserror::Error)]
+/// Why a server does not serve. `{:?}` shows the text with all causes, as it is what a `main` that returns the
+/// error prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
     /// The settings.
@@ -127,6 +128,12 @@ pub enum ServeError {
     /// A listener that has failed.
     #[error(transparent)]
     Accept(#[from] dunlin_transport::accept::AcceptError),
+}
+
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&dunlin_grpc::causes(self))
+    }
 }
 
 /// Collects the settings of a [`Server`].

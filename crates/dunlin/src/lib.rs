@@ -145,7 +145,7 @@ pub use dunlin_grpc::intercept::{self, CallContext, CallView, Interceptor, Next}
 #[cfg(any(feature = "client", feature = "server"))]
 pub use dunlin_grpc::{
     CallKind, Code, Encoding, ErrorDetails, MessageInfo, MessageOptions, Metadata, Method, Receiver,
-    ResultExt, Sender, Status,
+    ResultExt, Sender, Status, causes,
 };
 #[cfg(feature = "server")]
 pub use dunlin_server::{CallHandle, Server, ServerContext};

@@ -5,11 +5,14 @@
 //! types and flags of frames. `echo` gives bytes back as they come. With `--tokio` the same is done by tasks
 //! of tokio on one thread, in place of epoll: what no server on this runtime is below.
 
+use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use rustix::event::epoll;
-use tokio::io::Interest;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 enum Mode {
     Unary(Vec<u8>),
@@ -54,18 +57,35 @@ const FIRST_TRAILERS: &[u8] = b"\x40\x0bgrpc-status\x010";
 const HEADERS: &[u8] = b"\x88\xbf";
 const TRAILERS: &[u8] = b"\xbe";
 
-/// A stream of tokio that is read and written when it is ready.
-struct Ready(tokio::net::TcpStream);
+/// A stream of tokio, which wakes its task when there is more to do.
+struct Polled {
+    io: tokio::net::TcpStream,
+    task: Waker,
+    /// All that there is has been read.
+    is_empty: bool,
+}
 
-impl Read for Ready {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.try_read(buffer)
+impl Polled {
+    fn result<T>(polled: Poll<std::io::Result<T>>) -> std::io::Result<T> {
+        match polled {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+        }
     }
 }
 
-impl Write for Ready {
+impl Read for Polled {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut buffer = ReadBuf::new(buffer);
+        let polled = Pin::new(&mut self.io).poll_read(&mut Context::from_waker(&self.task), &mut buffer);
+        self.is_empty = polled.is_pending();
+        Self::result(polled).map(|()| buffer.filled().len())
+    }
+}
+
+impl Write for Polled {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.try_write(bytes)
+        Self::result(Pin::new(&mut self.io).poll_write(&mut Context::from_waker(&self.task), bytes))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -164,11 +184,6 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Whether there is something to be written when that is possible.
-    fn has_more(&self) -> bool {
-        !self.output.is_empty() || !self.streams.is_empty()
-    }
-
     fn flush(&mut self, mode: &Mode) -> bool {
         loop {
             if let Mode::Stream { each, .. } = mode {
@@ -234,17 +249,20 @@ fn with_tokio(listener: TcpListener, mode: Mode) -> std::io::Result<()> {
             io.set_nodelay(true)?;
             let mode = mode.clone();
             tokio::spawn(async move {
-                let mut connection = Connection::new(Ready(io));
+                let task = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+                let mut connection = Connection::new(Polled { io, task, is_empty: false });
                 let mut buffer = vec![0; 64 << 10];
-                loop {
-                    let wanted = match connection.has_more() {
-                        true => Interest::READABLE | Interest::WRITABLE,
-                        false => Interest::READABLE,
-                    };
-                    if connection.io.0.ready(wanted).await.is_err() || !connection.turn(&mode, &mut buffer) {
-                        break;
+                poll_fn(|_| {
+                    loop {
+                        if !connection.turn(&mode, &mut buffer) {
+                            return Poll::Ready(());
+                        }
+                        if connection.io.is_empty {
+                            return Poll::Pending;
+                        }
                     }
-                }
+                })
+                .await;
             });
         }
     })

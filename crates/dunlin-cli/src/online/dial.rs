@@ -4,13 +4,13 @@ use std::error::Error;
 use std::time::Duration;
 
 use dunlin_client::{Backoff, Channel, ChannelBuilder, ChannelError, ClientTls, Keepalive, State};
-use dunlin_grpc::Status;
+use dunlin_grpc::{Status, causes};
 use dunlin_transport::tls::{MissingAlpn, TlsHandshakeError};
 use dunlin_transport::{ConnectError, Connector, Endpoint};
 use tokio::time::timeout;
 
 use super::Channels;
-use super::failure::{Failure, Stage, causes};
+use super::failure::{Failure, Stage};
 use super::target::Address;
 
 /// How long a server that is not there is left alone.

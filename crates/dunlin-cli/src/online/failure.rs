@@ -139,17 +139,3 @@ fn usage(command: &str) -> String {
     all.build();
     all.find_subcommand_mut(command).map(|found| found.render_usage().to_string()).unwrap_or_default()
 }
-
-/// An error with what caused it, in one line.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use dunlin_client::ClientTls;
+use dunlin_grpc::causes;
 use dunlin_transport::tls::{Identity, TrustRoots};
 
 use super::dial::{Cure, Reach};
-use super::failure::{Failure, Stage, causes};
+use super::failure::{Failure, Stage};
 use super::target::{Address, Security};
 use super::times;
 

@@ -6,7 +6,7 @@ mod found;
 use std::sync::Arc;
 
 use dunlin_client::{CallOptions, CallReport, Channel, Client};
-use dunlin_grpc::{Code, Metadata};
+use dunlin_grpc::{Code, Metadata, causes};
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::MessageView;
 use dunlin_protobuf::table::{FieldTable, TableRef};
@@ -14,7 +14,7 @@ use dunlin_protobuf::{Reflect, Registry};
 use dunlin_services::ReflectionClient;
 use dunlin_services::reflection::FetchError;
 
-use super::failure::{Failure, Stage, causes};
+use super::failure::{Failure, Stage};
 use super::flags::SourceArgs;
 pub(crate) use found::{Element, Found};
 
