@@ -452,6 +452,8 @@ fn lines_that_make_no_sense_end_with_2() {
         (vec!["call", "https://ADDRESS", "-plaintext", "a/b"], "-plaintext"),
         (vec!["call", "http://ADDRESS/a/b", "c/d"], "behind the host"),
         (vec!["call", "xds:///x", "a/b"], "xDS"),
+        (vec!["call", "-alts", "ADDRESS", "a/b"], "leave out -alts"),
+        (vec!["call", "-alts-target-service-account", "me", "ADDRESS", "a/b"], "ALTS"),
         (vec!["call", "-H", "bad name: x", "-plaintext", "ADDRESS", "a/b"], "name"),
         (vec!["call", "-plaintext", "ADDRESS", "list"], "dunlin list"),
     ] {

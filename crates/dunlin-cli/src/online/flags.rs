@@ -55,12 +55,22 @@ pub(crate) struct ConnectionArgs {
     /// What comes first in the header `user-agent`
     #[arg(long, value_name = "TEXT")]
     pub(crate) user_agent: Option<String>,
+    // Known by name, so that whoever brings a line of grpcurl's hears what is the matter.
+    #[arg(long, hide = true)]
+    pub(crate) alts: bool,
+    #[arg(long, hide = true, value_name = "ADDRESS")]
+    pub(crate) alts_handshaker_service: Option<String>,
+    #[arg(long, hide = true, value_name = "ACCOUNT")]
+    pub(crate) alts_target_service_account: Vec<String>,
 }
 
 impl ConnectionArgs {
     /// How this server is reached, by its address and these flags; a scheme counts more than flags.
     pub(crate) fn reach(&self, address: Address) -> Result<Reach, Failure> {
         let usage = |message: &str| Err(Failure::Usage(message.to_owned()));
+        if self.alts || self.alts_handshaker_service.is_some() || !self.alts_target_service_account.is_empty() {
+            return usage("ALTS, which works within Google Cloud alone, is not supported; leave out -alts, and TLS is used");
+        }
         let is_plain = match address.security {
             Some(Security::Tls) if self.plaintext => {
                 return usage("the address says TLS, and -plaintext says none; leave out one of them");
