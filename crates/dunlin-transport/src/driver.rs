@@ -108,6 +108,8 @@ const SLICES: usize = 64;
 const IDLE: Duration = Duration::from_secs(1);
 /// Buffers of so many bytes an idle connection keeps, as those of small messages are.
 const KEPT: usize = 4 << 10;
+/// Bytes that a turn may read, or write, and be one that changes little.
+const SMALL: usize = 512;
 /// How often a sleeping connection that holds much looks whether others need it.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the peer may take to read what was left to write when the connection ended.
@@ -158,6 +160,9 @@ pub struct Driver<S, H: ConnectionHandler> {
     timer: Option<Timer>,
     account: Option<Account>,
     idle: Idle,
+    /// Bytes that may come or go before it is looked again at what the connection holds: at the last look, it had no
+    /// streams, and little else. See [`Self::is_quiet`].
+    quiet_for: usize,
     stage: Stage,
 }
 
@@ -200,6 +205,7 @@ where
             timer: None,
             account: None,
             idle: Idle::Busy,
+            quiet_for: 0,
             stage: Stage::Running,
         };
         (handle, driver)
@@ -245,8 +251,11 @@ where
 
     /// `Pending` if there is nothing to do without waiting.
     fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, CloseReason> {
-        for operation in self.batch.drain(..) {
-            self.handler.operation(&mut self.connection, operation, now);
+        if !self.batch.is_empty() {
+            self.quiet_for = 0;
+            for operation in self.batch.drain(..) {
+                self.handler.operation(&mut self.connection, operation, now);
+            }
         }
         let mut is_waiting = true;
         if self.connection.output_mut().len() < OUTPUT_LIMIT {
@@ -267,7 +276,10 @@ where
             return Ok(Poll::Ready(()));
         }
         // The runtime lets no task go on for long, so this comes soon on a busy connection as well.
-        self.account()?;
+        if !self.is_quiet() {
+            self.account()?;
+            self.quiet_for = if self.spare() <= KEPT { KEPT } else { 0 };
+        }
         self.wait(cx, now)
     }
 
@@ -305,6 +317,7 @@ where
                 return Err(CloseReason::ByPeer);
             }
             self.idle = Idle::Busy;
+            self.moved(count);
             self.take_in(&target[..held + count], now)?;
             // Where a buffer was not filled there is most likely nothing more. To be told so now costs no system
             // call, and saves a turn.
@@ -354,12 +367,33 @@ where
                 }
                 is_any_told = true;
             }
+            let waiting = self.connection.output_mut().len();
+            self.moved(waiting);
             let flushed = flush(&mut self.io, &mut self.connection, cx).map_err(CloseReason::Io)?;
             let is_done = !self.connection.has_more() && self.connection.output_mut().is_empty();
             if flushed.is_pending() || is_done {
                 return Ok(is_any_told);
             }
         }
+    }
+
+    /// So many bytes have come, or are to go: buffers may have grown with them.
+    fn moved(&mut self, bytes: usize) {
+        self.quiet_for = match bytes {
+            0..=SMALL => self.quiet_for.saturating_sub(bytes),
+            _ => 0,
+        };
+    }
+
+    /// Whether a look at what is held would tell what the last one told, to a few KiB: there are no streams, nothing
+    /// waits, and little has come or gone since. Requests that come one by one are answered within their turns, and need
+    /// not pay for it each time.
+    fn is_quiet(&mut self) -> bool {
+        self.quiet_for > 0
+            && self.connection.stream_count() == 0
+            && self.rest.is_empty()
+            && self.handler.memory() == 0
+            && self.connection.output_mut().is_empty()
     }
 
     /// Bytes that an idle connection can give back.
@@ -398,7 +432,7 @@ where
             _ if has_work => None,
             Idle::Long => None,
             // No timer, which each wake-up of the thread would cost more.
-            Idle::Busy if self.spare() <= KEPT => None,
+            Idle::Busy if self.quiet_for > 0 => None,
             Idle::Busy => {
                 self.idle = Idle::Since(now);
                 Some(now + IDLE)
@@ -414,8 +448,11 @@ where
         };
         let (of_engine, of_handler) = (self.connection.poll_timeout(now), self.handler.poll_timeout());
         let look = self.account.as_ref().filter(|account| account.is_large()).map(|_| now + LOOK);
-        let Some(deadline) = [of_engine, of_handler, idle, look].into_iter().flatten().min() else {
+        if of_engine.or(of_handler).or(idle).or(look).is_none() {
             self.timer = None;
+            return Ok(Poll::Pending);
+        }
+        let Some(deadline) = [of_engine, of_handler, idle, look].into_iter().flatten().min() else {
             return Ok(Poll::Pending);
         };
         if deadline <= now {

@@ -68,8 +68,11 @@ impl ConnectionArgs {
     /// How this server is reached, by its address and these flags; a scheme counts more than flags.
     pub(crate) fn reach(&self, address: Address) -> Result<Reach, Failure> {
         let usage = |message: &str| Err(Failure::Usage(message.to_owned()));
-        if self.alts || self.alts_handshaker_service.is_some() || !self.alts_target_service_account.is_empty() {
-            return usage("ALTS, which works within Google Cloud alone, is not supported; leave out -alts, and TLS is used");
+        if self.alts || self.alts_handshaker_service.is_some() || !self.alts_target_service_account.is_empty()
+        {
+            return usage(
+                "ALTS, which works within Google Cloud alone, is not supported; leave out -alts, and TLS is used",
+            );
         }
         let is_plain = match address.security {
             Some(Security::Tls) if self.plaintext => {

@@ -77,8 +77,13 @@ impl Connection {
         if self.timeouts.is_watching && self.timeouts.stalls.is_none() {
             self.timeouts.stalls = Some(now + self.config.patience.send_stall / LOOKS.into());
         }
-        let deadlines = [self.timeouts.handshake, self.timeouts.drain, self.timeouts.stalls];
-        deadlines.into_iter().chain([self.block_deadline(), self.keepalive_deadline()]).flatten().min()
+        let mut soonest = self.timeouts.handshake;
+        for deadline in
+            [self.timeouts.drain, self.timeouts.stalls, self.block_deadline(), self.keepalive_deadline()]
+        {
+            soonest = earlier(soonest, deadline);
+        }
+        soonest
     }
 
     /// Looks at what had to happen until `now`. Events may follow.
@@ -148,5 +153,15 @@ impl Connection {
         self.timeouts.is_watching = is_any_queued;
         self.timeouts.stalls = is_any_queued.then(|| now + self.config.patience.send_stall / LOOKS.into());
         stalled.into_iter().try_for_each(|key| self.fault(now, key, StreamFault::Stalled))
+    }
+}
+
+/// The earlier of two times. Most are not set, and asked for in every turn.
+#[inline(always)]
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, None) => a,
+        (None, b) => b,
     }
 }
