@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use dunlin_http2::{Connection, ConnectionError, ErrorCode, Event, Limit};
+use dunlin_http2::{Connection, ConnectionError, ErrorCode, Event, Limit, Pressure};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop;
 use tokio::time::Sleep;
@@ -277,8 +277,8 @@ where
         }
         // The runtime lets no task go on for long, so this comes soon on a busy connection as well.
         if !self.is_quiet() {
-            self.account()?;
-            self.quiet_for = if self.spare() <= KEPT { KEPT } else { 0 };
+            let pressure = self.account()?;
+            self.quiet_for = if pressure == Pressure::None && self.has_little() { KEPT } else { 0 };
         }
         self.wait(cx, now)
     }
@@ -389,11 +389,17 @@ where
     /// waits, and little has come or gone since. Requests that come one by one are answered within their turns, and need
     /// not pay for it each time.
     fn is_quiet(&mut self) -> bool {
-        self.quiet_for > 0
-            && self.connection.stream_count() == 0
+        self.quiet_for > 0 && self.has_little()
+    }
+
+    /// Whether all that the connection has is what it keeps when it is idle.
+    fn has_little(&mut self) -> bool {
+        self.connection.stream_count() == 0
             && self.rest.is_empty()
             && self.handler.memory() == 0
             && self.connection.output_mut().is_empty()
+            // A few octets can make much of what is in the table of header compression.
+            && self.spare() <= KEPT
     }
 
     /// Bytes that an idle connection can give back.
@@ -408,21 +414,23 @@ where
     }
 
     /// Enters what is held into the ledger, and hears whether that is too much.
-    fn account(&mut self) -> Result<(), CloseReason> {
+    fn account(&mut self) -> Result<Pressure, CloseReason> {
         if self.account.is_none() {
-            return Ok(());
+            return Ok(Pressure::None);
         }
         let held = self.held();
-        let Some(account) = &mut self.account else { return Ok(()) };
+        let Some(account) = &mut self.account else { return Ok(Pressure::None) };
         match account.enter(held) {
-            Ok(pressure) => self.connection.set_memory_pressure(pressure),
+            Ok(pressure) => {
+                self.connection.set_memory_pressure(pressure);
+                Ok(pressure)
+            }
             Err(exceeded) => {
                 debug!(%exceeded, "connection ended for want of memory");
                 account.count_end();
-                return Err(self.connection.exceed_memory(exceeded.max_memory).into());
+                Err(self.connection.exceed_memory(exceeded.max_memory).into())
             }
         }
-        Ok(())
     }
 
     /// Sets the timer for the next deadline. `Ready` if one has passed and was handled.
@@ -432,7 +440,7 @@ where
             _ if has_work => None,
             Idle::Long => None,
             // No timer, which each wake-up of the thread would cost more.
-            Idle::Busy if self.quiet_for > 0 => None,
+            Idle::Busy if self.quiet_for > 0 || self.spare() <= KEPT => None,
             Idle::Busy => {
                 self.idle = Idle::Since(now);
                 Some(now + IDLE)

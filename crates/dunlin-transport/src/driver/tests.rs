@@ -128,6 +128,17 @@ async fn what_an_idle_connection_gives_back_is_entered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_reset_frees_is_entered_at_once() {
+    let ledger = Ledger::default();
+    let mut peer = Peer::connect(&ledger).await;
+    peer.ask(600 * KIB).await;
+    assert!(ledger.counts().held > 600 * KIB);
+    peer.pipe.write_all(&Frame::rst_stream(1, code::CANCEL).to_bytes()).await.expect("the server reads");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(ledger.counts().held < 100 * KIB, "{:?}", ledger.counts());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_above_its_share_gets_no_new_streams_while_memory_is_short() {
     let ledger = Ledger::new(1000 * KIB);
     let (mut small, mut large) = (Peer::connect(&ledger).await, Peer::connect(&ledger).await);
