@@ -43,8 +43,8 @@ class Grpcurl:
         self.program, self.has_commands = program, commands
 
     def mask(self, *paths):
-        # grpcurl does not know the form that JSON has for masks.
-        return json_mask(*paths) if self.has_commands else {"paths": paths}
+        # grpcurl knows this form of masks only; `dunlin` takes that of JSON as well.
+        return {"paths": paths}
 
     def run(self, command, *arguments):
         if self.has_commands:

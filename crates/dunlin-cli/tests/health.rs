@@ -6,8 +6,10 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use dunlin_grpc::intercept::{CallView, Interceptor, Interest};
 use dunlin_grpc::{CallKind, Method, Status};
 use dunlin_proto::grpc::health::v1::health_check_response::ServingStatus as WireStatus;
 use dunlin_proto::grpc::health::v1::{HealthCheckRequest, HealthCheckResponse};
@@ -221,10 +223,26 @@ fn arguments_that_make_no_sense_end_with_one() {
     assert!(help.code == 0 && help.stdout.contains("Exit codes: 0 serving"), "{help:?}");
 }
 
+/// Tells of each call that is asked.
+struct Asked(Mutex<mpsc::Sender<()>>);
+
+impl Interceptor for Asked {
+    fn interest(&self) -> Interest {
+        Interest::ENDS
+    }
+
+    fn on_start(&self, _: &dyn CallView) {
+        // Whoever counted them may have gone.
+        let _ = self.0.lock().unwrap().send(());
+    }
+}
+
 #[test]
 fn wait_ends_when_all_are_serving_or_the_time_is_over() {
     let reporter = reporter();
-    let server = serve(Server::builder().add_service(reporter.service()));
+    let (asked, asks) = mpsc::channel();
+    let server =
+        serve(Server::builder().add_service(reporter.service()).interceptor(Asked(Mutex::new(asked))));
     let start = Instant::now();
     let found = dunlin(&["--wait", "1s", &server.address, "bad"]);
     assert_eq!(found.code, 4);
@@ -232,10 +250,13 @@ fn wait_ends_when_all_are_serving_or_the_time_is_over() {
     // What the server does not know may come.
     assert_eq!(dunlin(&["--wait", "1s", &server.address, "late"]).code, 3);
 
+    asks.try_iter().for_each(drop);
     let mut waiting = command(&["--wait=30s", &server.address, "good", "bad"]);
     let mut waiting = waiting.stdout(Stdio::piped()).spawn().unwrap();
-    // Several times it has asked by then; each connection is given up before the next but one.
-    std::thread::sleep(Duration::from_millis(1500));
+    // Each connection is given up before the next but one.
+    for _ in 0..10 {
+        asks.recv_timeout(Duration::from_secs(20)).unwrap();
+    }
     assert_eq!(waiting.try_wait().unwrap(), None, "bad is not serving yet");
     assert!(server.handle.connection_count() <= 2, "{}", server.handle.connection_count());
     reporter.set_serving("bad");

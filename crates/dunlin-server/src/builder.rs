@@ -535,3 +535,18 @@ fn router(
     router.unknown = (!interceptors.is_empty()).then(|| any(Arc::new(Unknown), Placement::Auto));
     Ok(router)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_main_prints_of_an_address_that_is_taken_names_it_and_the_reason() {
+        let taken = Server::builder().bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().to_string();
+        let error = Server::builder().bind(&address).await.map(drop).unwrap_err();
+        let (shown, text) = (format!("{error:?}"), error.to_string());
+        assert!(shown.starts_with(&text) && shown.contains(&address), "{shown}");
+        assert!(shown.len() > text.len() && !shown.contains("Os {"), "{shown}");
+    }
+}

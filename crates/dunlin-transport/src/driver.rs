@@ -456,11 +456,8 @@ where
         };
         let (of_engine, of_handler) = (self.connection.poll_timeout(now), self.handler.poll_timeout());
         let look = self.account.as_ref().filter(|account| account.is_large()).map(|_| now + LOOK);
-        if of_engine.or(of_handler).or(idle).or(look).is_none() {
-            self.timer = None;
-            return Ok(Poll::Pending);
-        }
         let Some(deadline) = [of_engine, of_handler, idle, look].into_iter().flatten().min() else {
+            self.timer = None;
             return Ok(Poll::Pending);
         };
         if deadline <= now {
