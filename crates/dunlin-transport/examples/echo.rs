@@ -55,9 +55,8 @@ struct Echo {
     calls: Vec<Option<Call>>,
     /// The message that was answered last.
     message: Bytes,
-    /// What the path of the request before was, if the peer's compression table has it: the number
-    /// stands for the text, so that is not looked at again.
-    path: Option<(u64, Call)>,
+    /// The path of the request before, and what it asks for.
+    path: Option<(String, Call)>,
 }
 
 #[derive(Clone, Copy)]
@@ -73,8 +72,7 @@ enum Call {
 }
 
 impl Call {
-    fn of(headers: &HeaderList) -> Self {
-        let path = headers.path().unwrap_or_default();
+    fn of(path: &str) -> Self {
         let mut numbers = path.split('/').skip(2).map_while(|part| part.parse().ok());
         if path.starts_with("/canned/") {
             Self::Canned(numbers.next().unwrap_or(0))
@@ -105,12 +103,14 @@ impl Echo {
         if self.calls.len() <= slot {
             self.calls.resize_with(slot + 1, || None);
         }
-        let insertion = headers.path_field().and_then(|field| field.insertion);
-        let call = match (self.path, insertion) {
-            (Some((known, call)), Some(insertion)) if known == insertion => call,
-            _ => Call::of(headers),
+        let path = headers.get(":path").unwrap_or_default();
+        let call = match &self.path {
+            Some((known, call)) if known.as_bytes() == path => *call,
+            _ => {
+                let path = headers.path().unwrap_or_default();
+                self.path.insert((path.to_owned(), Call::of(path))).1
+            }
         };
-        self.path = insertion.map(|insertion| (insertion, call));
         let is_echo = matches!(call, Call::Echo { .. });
         self.calls[slot] = Some(call);
         if is_echo {

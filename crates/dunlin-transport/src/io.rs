@@ -1,7 +1,7 @@
 //! One type for every kind of byte stream.
 
 use std::fmt;
-use std::io::{IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -107,7 +107,15 @@ impl AsyncRead for Io {
 impl AsyncWrite for Io {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
-        each!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, bytes))
+        let io = self.get_mut();
+        // Most often there is room, and nobody to be woken. Reading is what the runtime counts.
+        if let Io::Tcp(stream) = io {
+            match stream.try_write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+        each!(io, stream => Pin::new(stream).poll_write(cx, bytes))
     }
 
     #[inline]

@@ -5,15 +5,20 @@
 
 use std::task::{Context, Waker};
 
-#[cfg(dunlin_loom)]
-use loom::sync::{Arc, Mutex, MutexGuard};
+#[cfg(not(dunlin_loom))]
+use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(dunlin_loom))]
 use std::sync::{Arc, Mutex, MutexGuard};
+
+#[cfg(dunlin_loom)]
+use loom::sync::atomic::{AtomicBool, Ordering};
+#[cfg(dunlin_loom)]
+use loom::sync::{Arc, Mutex, MutexGuard};
 
 /// Queues operations for a connection. Cheap to clone.
 #[derive(Debug)]
 pub struct Handle<O> {
-    shared: Arc<Mutex<State<O>>>,
+    shared: Arc<Shared<O>>,
 }
 
 impl<O> Clone for Handle<O> {
@@ -28,19 +33,36 @@ impl<O> Clone for Handle<O> {
 pub struct Closed<O>(pub O);
 
 #[derive(Debug)]
+struct Shared<O> {
+    state: Mutex<State<O>>,
+    /// The driver waits to be woken. Set under the lock; that it is awake again is said without.
+    is_parked: AtomicBool,
+    /// There may be something in the queue. Changed under the lock, and looked at without.
+    is_any: AtomicBool,
+}
+
+#[derive(Debug)]
 struct State<O> {
     queue: Vec<O>,
     waker: Option<Waker>,
-    /// The driver waits to be woken.
-    is_parked: bool,
     is_closed: bool,
 }
 
-/// A poisoned lock is harmless: nothing that can panic runs under it.
-fn lock<O>(shared: &Mutex<State<O>>) -> MutexGuard<'_, State<O>> {
-    match shared.lock() {
-        Ok(guard) => guard,
-        Err(poisoned) => poisoned.into_inner(),
+impl<O> Shared<O> {
+    /// A poisoned lock is harmless: nothing that can panic runs under it.
+    fn lock(&self) -> MutexGuard<'_, State<O>> {
+        match self.state.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// Whether there was anything; it lies in `batch` then.
+    fn swap(&self, state: &mut State<O>, batch: &mut Vec<O>) -> bool {
+        debug_assert!(batch.is_empty(), "operations of the batch before were not handled");
+        self.is_any.store(false, Ordering::Relaxed);
+        std::mem::swap(&mut state.queue, batch);
+        !batch.is_empty()
     }
 }
 
@@ -53,13 +75,18 @@ impl<O> Handle<O> {
     /// the connection, or dropped with it.
     pub fn submit(&self, operation: O) -> Result<(), Closed<O>> {
         let waker = {
-            let mut state = lock(&self.shared);
+            let mut state = self.shared.lock();
             if state.is_closed {
                 return Err(Closed(operation));
             }
             state.queue.push(operation);
+            self.shared.is_any.store(true, Ordering::Relaxed);
             // Only the first operation after the driver has gone to sleep wakes it.
-            if std::mem::take(&mut state.is_parked) { state.waker.clone() } else { None }
+            let is_parked = self.shared.is_parked.load(Ordering::Relaxed);
+            if is_parked {
+                self.shared.is_parked.store(false, Ordering::Relaxed);
+            }
+            if is_parked { state.waker.clone() } else { None }
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -69,61 +96,64 @@ impl<O> Handle<O> {
 
     /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
-        lock(&self.shared).is_closed
+        self.shared.lock().is_closed
     }
 }
 
 /// The driver's side of the handles.
 #[derive(Debug)]
 pub struct Operations<O> {
-    shared: Arc<Mutex<State<O>>>,
+    shared: Arc<Shared<O>>,
 }
 
 impl<O> Operations<O> {
     /// The two sides.
     pub fn new() -> (Handle<O>, Self) {
-        let state = State { queue: Vec::new(), waker: None, is_parked: false, is_closed: false };
-        let shared = Arc::new(Mutex::new(state));
+        let state = State { queue: Vec::new(), waker: None, is_closed: false };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            is_parked: AtomicBool::new(false),
+            is_any: AtomicBool::new(false),
+        });
         (Handle { shared: Arc::clone(&shared) }, Self { shared })
     }
 
     /// Takes no more operations from now on, and gives those that wait.
     pub fn close(&self) -> Vec<O> {
-        let mut state = lock(&self.shared);
+        let mut state = self.shared.lock();
         state.is_closed = true;
         std::mem::take(&mut state.queue)
     }
 
     /// Swaps what is queued into `batch`, which has to be empty. The driver is awake: operations wake nobody
-    /// until it has [parked](Self::take_or_park).
+    /// until it has [parked](Self::take_or_park), which also finds what this has just missed. Without the lock
+    /// where nothing is queued.
     pub fn take(&self, batch: &mut Vec<O>) {
-        debug_assert!(batch.is_empty(), "operations of the batch before were not handled");
-        let mut state = lock(&self.shared);
-        std::mem::swap(&mut state.queue, batch);
-        state.is_parked = false;
+        self.shared.is_parked.store(false, Ordering::Relaxed);
+        if self.shared.is_any.load(Ordering::Relaxed) {
+            self.shared.swap(&mut self.shared.lock(), batch);
+        }
     }
 
     /// Swaps what is queued into `batch`, which has to be empty. If there is nothing, the next
     /// operation wakes the task of `cx`.
     pub fn take_or_park(&self, cx: &Context<'_>, batch: &mut Vec<O>) {
-        debug_assert!(batch.is_empty(), "operations of the batch before were not handled");
-        let mut state = lock(&self.shared);
-        if !state.queue.is_empty() {
-            std::mem::swap(&mut state.queue, batch);
-            state.is_parked = false;
+        let mut state = self.shared.lock();
+        if self.shared.swap(&mut state, batch) {
+            self.shared.is_parked.store(false, Ordering::Relaxed);
             return;
         }
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             state.waker = Some(cx.waker().clone());
         }
-        state.is_parked = true;
+        self.shared.is_parked.store(true, Ordering::Relaxed);
     }
 }
 
 impl<O> Drop for Operations<O> {
     fn drop(&mut self) {
         let queue = {
-            let mut state = lock(&self.shared);
+            let mut state = self.shared.lock();
             state.is_closed = true;
             state.waker = None;
             std::mem::take(&mut state.queue)

@@ -30,7 +30,6 @@ struct Entry {
     value: u32,
     end: u32,
     is_sensitive: bool,
-    insertion: u64,
 }
 
 /// One field of a [`HeaderList`].
@@ -42,10 +41,6 @@ pub struct ReceivedField<'a> {
     pub value: &'a [u8],
     /// Whether the peer asked never to put it into a compression table (RFC 7541 §7.1.3).
     pub is_sensitive: bool,
-    /// Which insertion into the compression table this field is: the same number on the same
-    /// connection is the same name and value, so what was parsed out of it can be looked up by it.
-    /// `None` for fields that are not from the dynamic table.
-    pub insertion: Option<u64>,
 }
 
 impl HeaderList {
@@ -67,7 +62,7 @@ impl HeaderList {
         let mut list = Self::default();
         for Field { name, value, is_sensitive } in fields {
             let class = class_of(name.as_bytes(), value);
-            list.push(name.as_bytes(), value, FieldFlags { class, is_sensitive, insertion: 0 });
+            list.push(name.as_bytes(), value, FieldFlags { class, is_sensitive });
         }
         list.finish(MessageKind::Request { is_extended_connect_enabled: false });
         list.verdict.map_or(Ok(()), |(_, verdict)| verdict).map(|()| list)
@@ -90,12 +85,12 @@ impl HeaderList {
 
     /// The value of the first field of this name, given in lower case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|field| field.name == name).map(|field| field.value)
+        self.fields.iter().find(|entry| self.has_name(entry, name)).map(|entry| self.value(entry))
     }
 
     /// The values of all fields of this name, given in lower case.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
-        self.iter().filter(move |field| field.name == name).map(|field| field.value)
+        self.fields.iter().filter(move |entry| self.has_name(entry, name)).map(|entry| self.value(entry))
     }
 
     /// All crumbs of `cookie`, joined again (RFC 9113 §8.2.3).
@@ -127,12 +122,6 @@ impl HeaderList {
     /// `:path` of a request.
     pub fn path(&self) -> Option<&str> {
         self.pseudo(Class::Path)
-    }
-
-    /// The whole field `:path`, with its number in the compression table.
-    pub fn path_field(&self) -> Option<ReceivedField<'_>> {
-        // Its name is known, so nobody has to look whether it is text.
-        self.pseudo_entry(Class::Path).map(|entry| self.field_named(":path", entry))
     }
 
     /// `:protocol` of an extended CONNECT (RFC 8441 §4).
@@ -225,7 +214,6 @@ impl HeaderList {
             value: (start + name_len) as u32,
             end: end as u32,
             is_sensitive: flags.is_sensitive,
-            insertion: flags.insertion,
         });
         self.note(flags.class);
     }
@@ -312,19 +300,14 @@ impl HeaderList {
         self.range(entry.value, entry.end)
     }
 
+    fn has_name(&self, entry: &Entry, name: &str) -> bool {
+        self.range(entry.name, entry.value) == name.as_bytes()
+    }
+
     fn field(&self, entry: &Entry) -> ReceivedField<'_> {
         // A name with other octets makes the list malformed, and nobody gets to see it.
         let name = std::str::from_utf8(self.range(entry.name, entry.value)).unwrap_or_default();
-        self.field_named(name, entry)
-    }
-
-    fn field_named<'a>(&'a self, name: &'a str, entry: &Entry) -> ReceivedField<'a> {
-        ReceivedField {
-            name,
-            value: self.value(entry),
-            is_sensitive: entry.is_sensitive,
-            insertion: (entry.insertion != 0).then_some(entry.insertion),
-        }
+        ReceivedField { name, value: self.value(entry), is_sensitive: entry.is_sensitive }
     }
 }
 
@@ -333,8 +316,6 @@ impl HeaderList {
 pub(crate) struct FieldFlags {
     pub(crate) class: Class,
     pub(crate) is_sensitive: bool,
-    /// Counted from 1; 0 for none.
-    pub(crate) insertion: u64,
 }
 
 // Values of sensitive fields stay out of logs.

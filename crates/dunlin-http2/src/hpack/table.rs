@@ -14,7 +14,6 @@ pub(super) struct Table {
     cut: u64,
     size: usize,
     max_size: usize,
-    insertions: u64,
     /// How often an index has got another meaning.
     changes: u64,
 }
@@ -41,8 +40,6 @@ pub(super) struct Found<'t> {
     pub(super) name: &'t [u8],
     pub(super) value: &'t [u8],
     pub(super) tag: Tag,
-    /// Counted from 1.
-    pub(super) insertion: u64,
 }
 
 impl Entry {
@@ -54,15 +51,7 @@ impl Entry {
 
 impl Table {
     pub(super) fn new(max_size: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            text: Vec::new(),
-            cut: 0,
-            size: 0,
-            max_size,
-            insertions: 0,
-            changes: 0,
-        }
+        Self { entries: VecDeque::new(), text: Vec::new(), cut: 0, size: 0, max_size, changes: 0 }
     }
 
     pub(super) fn max_size(&self) -> usize {
@@ -95,7 +84,7 @@ impl Table {
         let start = (entry.start - self.cut) as usize;
         let (name, value) =
             self.text.get(start..)?.get(..entry.size() - 32)?.split_at(entry.name_len as usize);
-        Some(Found { name, value, tag: entry.tag, insertion: self.insertions - index as u64 })
+        Some(Found { name, value, tag: entry.tag })
     }
 
     /// The indexes of what has this hash, from the newest on: entries with this name and value,
@@ -148,7 +137,6 @@ impl Table {
         self.text.extend_from_slice(name);
         self.text.extend_from_slice(value);
         self.size += entry.size();
-        self.insertions += 1;
         self.entries.push_back(entry);
     }
 
@@ -182,10 +170,7 @@ mod tests {
             let value = round.to_string();
             table.insert(b"name", value.as_bytes(), TAG);
             let newest = table.get(0).expect("just inserted");
-            assert_eq!(
-                (newest.name, newest.value, newest.insertion),
-                (&b"name"[..], value.as_bytes(), u64::from(round) + 1)
-            );
+            assert_eq!((newest.name, newest.value), (&b"name"[..], value.as_bytes()));
             assert_eq!(table.len(), 2.min(round as usize + 1));
             assert!(table.size() <= 100 && table.text.len() < 50);
         }
@@ -197,6 +182,6 @@ mod tests {
         let mut table = Table::new(64);
         table.insert(b"a", b"b", TAG);
         table.insert(b"name", &[b'x'; 40], TAG);
-        assert_eq!((table.len(), table.size(), table.insertions), (0, 0, 1));
+        assert_eq!((table.len(), table.size()), (0, 0));
     }
 }
