@@ -5,6 +5,7 @@
 
 mod pool;
 mod storage;
+mod walk;
 
 use alloc::vec::Vec;
 
@@ -16,10 +17,10 @@ pub(crate) use storage::Storage;
 pub use storage::{DynamicMap, MapKey};
 
 use crate::decode::{Context, merge};
-use crate::encode::{Measure, Msg, Str, Walk, Writer, walk_field};
+use crate::encode::{Measure, Walk, Writer};
 use crate::message::{Fields, Reflect};
 use crate::slot::{Part, Slot, SlotRef};
-use crate::table::{Kind, Shape, TableRef};
+use crate::table::{Shape, TableRef};
 use crate::{DecodeError, DecodeOptions, UnknownFields};
 
 /// A message whose type is known only at run time.
@@ -153,26 +154,10 @@ impl Reflect for DynamicMessage {
 impl DynamicMessage {
     /// As walking over slots does, past the fields that are not set.
     fn walk(&self, out: &mut impl Walk) {
+        let wire = &*self.table.wire;
         for (index, storage) in &self.fields {
-            let Some(field) = self.table.fields().get(*index as usize) else { continue };
-            let number = field.number();
-            // The types of these are known here; what remains is walked as any slot is.
-            match storage {
-                Storage::String(Some(text)) if field.cardinality() == Shape::Implicit => {
-                    out.implicit::<Str>(number, text);
-                }
-                Storage::String(Some(text)) => out.member::<Str>(number, text),
-                Storage::Strings(texts) => out.repeated::<Str>(number, texts),
-                Storage::Message(place) if field.kind() == Kind::Message => {
-                    if let Some(message) = place.get() {
-                        out.member::<Msg>(number, message);
-                    }
-                }
-                Storage::Messages(list) if field.kind() == Kind::Message => {
-                    out.repeated::<Msg>(number, &list.messages);
-                }
-                Storage::Map(map) => map.walk(number, out),
-                storage => walk_field(storage.slot_ref(), field, &self.table, out),
+            if let Some(entry) = wire.get(*index as usize) {
+                storage.walk(*entry, out);
             }
         }
         out.unknown(&self.unknown);

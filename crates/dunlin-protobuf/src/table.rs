@@ -304,18 +304,31 @@ pub(crate) const fn is_plain(name: &str) -> bool {
     true
 }
 
-/// What decoding looks up first: the expected tag of each field, and what is special about it.
+/// What the wire asks of a field, in a few octets: its expected tag, and what is special about it.
 #[derive(Clone, Copy, Debug)]
 pub struct WireEntry {
     pub(crate) tag: u32,
     pub(crate) kind: Kind,
     /// Something that the straight path does not do: a closed enum, a map.
     pub(crate) special: bool,
+    /// Zero and empty are the same as none.
+    pub(crate) implicit: bool,
+}
+
+impl WireEntry {
+    pub(crate) const fn number(self) -> u32 {
+        self.tag >> 3
+    }
+
+    /// Whether values of the type lie in one run.
+    pub(crate) const fn is_packed(self) -> bool {
+        self.kind.is_packable() && self.tag & 7 == WireType::Len as u32
+    }
 }
 
 /// The entries of `fields`, whose numbers must ascend.
 pub const fn wire_entries<const N: usize>(fields: &[FieldTable; N]) -> [WireEntry; N] {
-    let mut entries = [WireEntry { tag: 0, kind: Kind::Bool, special: false }; N];
+    let mut entries = [WireEntry { tag: 0, kind: Kind::Bool, special: false, implicit: false }; N];
     let mut i = 0;
     while i < N {
         entries[i] = wire_entry(&fields[i]);
@@ -342,6 +355,7 @@ pub(crate) const fn wire_entry(field: &FieldTable) -> WireEntry {
         tag: field.number << 3 | wire_type as u32,
         kind: field.kind,
         special: closed || matches!(field.shape, Shape::Map),
+        implicit: matches!(field.shape, Shape::Implicit),
     }
 }
 

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::DynamicMessage;
 use crate::decode::Context;
-use crate::encode::{Walk, walk_field};
 use crate::message::{Fields, Reflect};
 use crate::slot::{
     EntrySlots, Fill, MapRef, MapSlot, MessageList, MessageListRef, MessageSlot, Part, Slot, SlotRef, Visit,
@@ -341,8 +340,8 @@ impl MapKey {
 /// The map of a dynamic message.
 #[derive(Clone, Debug)]
 pub struct DynamicMap {
-    entry: TableRef,
-    entries: BTreeMap<MapKey, Storage>,
+    pub(super) entry: TableRef,
+    pub(super) entries: BTreeMap<MapKey, Storage>,
 }
 
 struct Entry {
@@ -361,17 +360,6 @@ impl<'a> EntrySlots<'a> for Entry {
 }
 
 impl DynamicMap {
-    /// As walking over slots does, but entries are looked at where they are.
-    pub(super) fn walk(&self, number: u32, out: &mut impl Walk) {
-        let [key_field, value_field] = self.entry.fields() else { return };
-        for (key, value) in &self.entries {
-            out.entry(number, |out| {
-                walk_field(key.slot_ref(), key_field, &self.entry, out);
-                walk_field(value.slot_ref(), value_field, &self.entry, out);
-            });
-        }
-    }
-
     fn empty(&self) -> Option<Entry> {
         let [key, value] = self.entry.fields() else { return None };
         let mut entry = Entry { key: MapKey::new(key.kind), value: Storage::single(value, &self.entry) };
