@@ -6,9 +6,12 @@ mod input;
 mod modules;
 mod printed;
 mod progress;
+mod reference;
 pub(crate) mod report;
 pub(crate) mod shake;
+mod unpack;
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -18,18 +21,22 @@ use dunlin_compiler::{Compilation, Compiler, DescriptorOptions};
 use crate::payload::Format;
 use crate::print::complain;
 use input::Output;
+pub(crate) use reference::local_path;
 
 /// Compiles schema files to a descriptor set.
 ///
-/// INPUT is a folder, a .proto file, a descriptor set, or `-` for a descriptor set on standard input.
-/// In a folder, buf.yaml and buf.work.yaml say which modules there are; without them, the folder is
-/// the one module.
+/// INPUT is a folder, a .proto file, a descriptor set, an archive (.tar, .tar.gz, .tgz, .tar.zst, .zip), a git
+/// repository, or `-` for a descriptor set on standard input. Options stand behind `#`, with commas between
+/// them: format, compression, strip_components and subdir, and for git also branch, tag, ref, depth and
+/// recurse_submodules: `.git#branch=main,subdir=proto`. In a folder, buf.yaml and buf.work.yaml say which
+/// modules there are; without them, the folder is the one module.
 #[derive(Args, Debug)]
 pub(crate) struct BuildArgs {
-    /// Folder, .proto file, descriptor set, or `-`
+    /// Folder, .proto file, descriptor set, archive, git repository, or `-`
     #[arg(default_value = ".")]
     input: String,
-    /// Where to write the descriptor set: FILE, `-`, or FILE#format=json (binpb, json, txtpb)
+    /// Where to write the descriptor set: FILE, `-`, or FILE#format=json (binpb, json, txtpb, yaml); compressed
+    /// if the name ends in .gz or .zst
     #[arg(short, long, value_name = "FILE[#format]")]
     output: Option<String>,
     /// Write a plain FileDescriptorSet, without what buf's images say beyond that
@@ -44,6 +51,9 @@ pub(crate) struct BuildArgs {
     /// Keep only these types, and what they need; PACKAGE.** names inner packages too
     #[arg(long = "type", value_name = "NAME", value_delimiter = ',')]
     types: Vec<String>,
+    /// Leave out these types, and the fields and methods that need them
+    #[arg(long = "exclude-type", value_name = "NAME", value_delimiter = ',')]
+    exclude_types: Vec<String>,
     #[command(flatten)]
     schema: SchemaArgs,
 }
@@ -172,6 +182,15 @@ impl SchemaArgs {
 
     /// Compiles an input with everything that it imports, and tells of its faults.
     pub(crate) fn compile(&self, input: &str, source_info: bool) -> Result<Compilation, Failure> {
+        self.compile_named(input, source_info).map(|(compilation, _)| compilation)
+    }
+
+    /// Like [`SchemaArgs::compile`], with the names of modules by the import paths of their files.
+    pub(crate) fn compile_named(
+        &self,
+        input: &str,
+        source_info: bool,
+    ) -> Result<(Compilation, HashMap<String, String>), Failure> {
         let input = input::resolve(input, self)?;
         let progress = progress::Progress::start(self);
         let loader = progress.watch(&input.loader);
@@ -183,7 +202,7 @@ impl SchemaArgs {
                 if !self.quiet {
                     report::report(compilation.warnings(), self);
                 }
-                Ok(compilation)
+                Ok((compilation, input.modules))
             }
             Err(mut diagnostics) => {
                 input.explain(&mut diagnostics);
@@ -193,14 +212,13 @@ impl SchemaArgs {
         }
     }
 
-    /// Like [`SchemaArgs::compile`]; the command line's limits on files come before these.
-    pub(crate) fn compile_paths(
-        &self,
-        input: &str,
-        path: &[String],
-        exclude_path: &[String],
-        source_info: bool,
-    ) -> Result<Compilation, Failure> {
+    /// The folders in which imports are searched beyond the input's.
+    pub(crate) fn proto_path(&self) -> &[String] {
+        &self.proto_path
+    }
+
+    /// With these limits on files, unless the command line has others.
+    pub(crate) fn or_paths(&self, path: &[String], exclude_path: &[String]) -> Self {
         let mut limited = self.clone();
         if limited.path.is_empty() {
             limited.path = path.to_vec();
@@ -208,7 +226,7 @@ impl SchemaArgs {
         if limited.exclude_path.is_empty() {
             limited.exclude_path = exclude_path.to_vec();
         }
-        limited.compile(input, source_info)
+        limited
     }
 }
 
@@ -232,17 +250,17 @@ pub(crate) fn exit_code(result: Result<(), Failure>, format: ErrorFormat) -> Exi
 
 fn run(args: &BuildArgs) -> Result<(), Failure> {
     let output = args.output.as_deref().map(Output::parse).transpose()?;
-    let compilation = args.schema.compile(&args.input, !args.exclude_source_info)?;
+    let (compilation, modules) = args.schema.compile_named(&args.input, !args.exclude_source_info)?;
     let options = DescriptorOptions {
         include_imports: !args.exclude_imports,
         include_source_info: !args.exclude_source_info,
         retain_options: true,
     };
-    let writer = image::Writer::new(&compilation, !args.as_file_descriptor_set);
+    let writer = image::Writer::new(&compilation, &modules, !args.as_file_descriptor_set);
     let mut kept = None;
-    if !args.types.is_empty() {
+    if !args.types.is_empty() || !args.exclude_types.is_empty() {
         let mut set = compilation.file_descriptor_set(options);
-        shake::keep(&mut set, &args.types)?;
+        shake::keep(&mut set, &args.types, &args.exclude_types)?;
         kept = Some(set);
     }
     let produce = |out: &mut dyn Write| match &kept {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use dunlin_compiler::DescriptorOptions;
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::table::TableRef;
 
@@ -17,10 +18,10 @@ use messages::{Codec, Unknown};
 
 /// Converts messages between binary, JSON, text and framed streams.
 ///
-/// Formats are binpb, json, txtpb, hex, base64, delimited (a stream, each message behind its length)
+/// Formats are binpb, json, txtpb, yaml, hex, base64, delimited (a stream, each message behind its length)
 /// and grpc (a stream of gRPC frames). They follow from the file name or are said behind `#`:
 /// `-#format=json`; else binary becomes JSON. Streams may also be JSON values one behind the other,
-/// or text with U+001E between messages.
+/// documents of YAML, or text with U+001E between messages.
 #[derive(Args, Debug)]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
@@ -50,9 +51,12 @@ struct MessageArgs {
     /// Where to write them
     #[arg(long, value_name = "FILE[#format]", default_value = "-")]
     to: String,
-    /// Skip fields in JSON and text that the type does not have
+    /// Skip fields in JSON, YAML and text that the type does not have
     #[arg(long)]
     ignore_unknown: bool,
+    /// Write nothing unless the messages keep the rules of their schema (protovalidate)
+    #[arg(long)]
+    validate: bool,
     #[command(flatten)]
     schema: SchemaArgs,
 }
@@ -101,6 +105,7 @@ impl MessageArgs {
             from: (&self.from, from),
             to: (&self.to, to),
             ignore_unknown: self.ignore_unknown,
+            validate: self.validate,
             unknown: Unknown::Warn,
             schema: &self.schema,
             input: &self.input,
@@ -115,6 +120,7 @@ pub(crate) fn decode(args: &DecodeArgs) -> ExitCode {
             from: (&args.from, Format::Binary),
             to: (&args.to, Format::Text),
             ignore_unknown: false,
+            validate: false,
             unknown: Unknown::Print,
             schema: &args.schema,
             input: &args.input,
@@ -131,6 +137,7 @@ struct Run<'a> {
     from: (&'a str, Format),
     to: (&'a str, Format),
     ignore_unknown: bool,
+    validate: bool,
     unknown: Unknown,
     schema: &'a SchemaArgs,
     input: &'a str,
@@ -141,7 +148,11 @@ impl Run<'_> {
         let from = Location::parse(self.from.0)?;
         let to = Location::parse(self.to.0)?;
         only_one_reads_standard_input(self.input, &from)?;
-        let pool = pool(self.schema, self.input)?;
+        let pool = if self.validate {
+            pool_with_rules(self.schema, self.input)?
+        } else {
+            pool(self.schema, self.input)?
+        };
         let table = find_type(&pool, type_name)?;
         let codec = Codec::new(pool, table, self.ignore_unknown);
         let bytes = from.read()?;
@@ -152,9 +163,13 @@ impl Run<'_> {
             (None, format) => format,
         };
         let messages = codec.read(&bytes, format, from.shown())?;
+        if self.validate {
+            codec.validate(&messages, from.shown())?;
+        }
         let format = to.format.unwrap_or(self.to.1);
         let out = codec.write(&messages, &to, format, self.unknown)?;
-        let loses = format == Format::Json || format == Format::Text && self.unknown == Unknown::Warn;
+        let loses = matches!(format, Format::Json | Format::Yaml)
+            || format == Format::Text && self.unknown == Unknown::Warn;
         let lost: usize = messages.iter().filter(|_| loses).map(|message| codec.unknown_bytes(message)).sum();
         if lost > 0 {
             self.schema
@@ -211,6 +226,15 @@ fn only_one_reads_standard_input(input: &str, from: &Location) -> Result<(), Fai
 
 fn pool(schema: &SchemaArgs, input: &str) -> Result<Arc<DynamicPool>, Failure> {
     Ok(DynamicPool::new(schema.compile(input, false)?.into_pool()))
+}
+
+/// Rules are options, which what was compiled keeps in its descriptors only.
+fn pool_with_rules(schema: &SchemaArgs, input: &str) -> Result<Arc<DynamicPool>, Failure> {
+    let compilation = schema.compile(input, false)?;
+    let options =
+        DescriptorOptions { include_imports: true, retain_options: true, include_source_info: false };
+    DynamicPool::from_file_descriptor_set(compilation.file_descriptor_set(options))
+        .map_err(|errors| Failure::Other(format!("schema: {errors}")))
 }
 
 /// The type with this name, or the only one whose name ends so.

@@ -2,9 +2,10 @@
 
 mod managed;
 mod template;
+mod watch;
 mod write;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -42,6 +43,9 @@ pub(crate) struct GenerateArgs {
     /// Write nothing; exit with 100 if something would change
     #[arg(long)]
     check: bool,
+    /// Generate again whenever a schema or its configuration changes, until it is ended
+    #[arg(long, conflicts_with = "check")]
+    watch: bool,
     /// Generate for imported files too
     #[arg(long)]
     include_imports: bool,
@@ -51,31 +55,40 @@ pub(crate) struct GenerateArgs {
     /// Keep only these types, and what they need
     #[arg(long = "type", value_name = "NAME", value_delimiter = ',')]
     types: Vec<String>,
+    /// Leave out these types, and the fields and methods that need them
+    #[arg(long = "exclude-type", value_name = "NAME", value_delimiter = ',')]
+    exclude_types: Vec<String>,
     #[command(flatten)]
     schema: SchemaArgs,
 }
 
 pub(crate) fn main(args: &GenerateArgs) -> ExitCode {
-    exit_code(run(args), args.schema.error_format())
+    let result = if args.watch { watch::watch(args) } else { run(args) };
+    exit_code(result, args.schema.error_format())
+}
+
+fn inputs(args: &GenerateArgs, template: &Template) -> Vec<Input> {
+    match &args.input {
+        Some(input) => vec![Input { location: input.clone(), ..Default::default() }],
+        None if template.inputs.is_empty() => vec![Input { location: ".".into(), ..Default::default() }],
+        None => template.inputs.clone(),
+    }
 }
 
 fn run(args: &GenerateArgs) -> Result<(), Failure> {
     let template = template::read(&args.template)?;
-    let inputs = match &args.input {
-        Some(input) => vec![Input { location: input.clone(), ..Default::default() }],
-        None if template.inputs.is_empty() => vec![Input { location: ".".into(), ..Default::default() }],
-        None => template.inputs.clone(),
-    };
+    let inputs = inputs(args, &template);
     let mut outputs: BTreeMap<PathBuf, Output> = BTreeMap::new();
     for input in &inputs {
-        let compilation =
-            args.schema.compile_paths(&input.location, &input.paths, &input.exclude_paths, true)?;
-        let schema = Schema::of(&compilation, &template);
+        let limited = args.schema.or_paths(&input.paths, &input.exclude_paths);
+        let (compilation, modules) = limited.compile_named(&input.location, true)?;
+        let schema = Schema::of(&compilation, &modules, &template);
         for plugin in &template.plugins {
             let output = outputs.entry(args.output.join(&plugin.out)).or_default();
             let mut types = input.types.clone();
             types.extend(plugin.types.iter().chain(&args.types).cloned());
-            let runner = Runner { args, plugin, schema: &schema, types };
+            let excluded = [&input.exclude_types[..], &plugin.exclude_types, &args.exclude_types].concat();
+            let runner = Runner { args, plugin, schema: &schema, types, excluded };
             runner.run(output).map_err(|message| format!("plugin {}: {message}", plugin.program))?;
         }
     }
@@ -96,14 +109,14 @@ struct Schema {
 }
 
 impl Schema {
-    fn of(compilation: &Compilation, template: &Template) -> Self {
+    fn of(compilation: &Compilation, modules: &HashMap<String, String>, template: &Template) -> Self {
         let full =
             DescriptorOptions { include_imports: true, include_source_info: true, retain_options: true };
         let kept = DescriptorOptions { retain_options: false, ..full };
         let inputs: HashSet<String> = compilation.inputs().map(|file| file.path().to_owned()).collect();
         let descriptor = |file: &CompiledFile, options| {
             let mut proto = file.descriptor(options);
-            template.managed.apply(&mut proto);
+            template.managed.apply(&mut proto, modules.get(file.path()).map(String::as_str));
             proto
         };
         let ids = compilation.select(true);
@@ -122,15 +135,16 @@ struct Runner<'a> {
     plugin: &'a Plugin,
     schema: &'a Schema,
     types: Vec<String>,
+    excluded: Vec<String>,
 }
 
 impl Runner<'_> {
     fn run(&self, output: &mut Output) -> Result<(), String> {
         let mut files = FileDescriptorSet { file: self.schema.files.clone(), ..Default::default() };
         let mut full = FileDescriptorSet { file: self.schema.full.clone(), ..Default::default() };
-        if !self.types.is_empty() {
-            shake::keep(&mut files, &self.types)?;
-            shake::keep(&mut full, &self.types)?;
+        if !self.types.is_empty() || !self.excluded.is_empty() {
+            shake::keep(&mut files, &self.types, &self.excluded)?;
+            shake::keep(&mut full, &self.types, &self.excluded)?;
         }
         let wanted: Vec<String> = files
             .file

@@ -16,6 +16,7 @@ mod project;
 mod protoc;
 mod rust_plugin;
 mod source;
+mod yaml;
 
 use std::path::Path;
 use std::process::ExitCode;

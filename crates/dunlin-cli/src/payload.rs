@@ -14,6 +14,8 @@ pub(crate) enum Format {
     Json,
     /// Text format, with U+001E between messages.
     Text,
+    /// ProtoJSON written as YAML, a document for each message.
+    Yaml,
     /// One message in wire format, as hexadecimal digits.
     Hex,
     /// One message in wire format, in base64.
@@ -24,7 +26,7 @@ pub(crate) enum Format {
     Grpc,
 }
 
-const KNOWN: &str = "binpb, json, txtpb, hex, base64, delimited, grpc";
+const KNOWN: &str = "binpb, json, txtpb, yaml, hex, base64, delimited, grpc";
 
 impl Format {
     fn by_name(name: &str) -> Result<Self, String> {
@@ -32,6 +34,7 @@ impl Format {
             "binpb" | "bin" | "pb" => Self::Binary,
             "json" => Self::Json,
             "txtpb" | "text" | "textproto" | "pbtxt" => Self::Text,
+            "yaml" | "yml" => Self::Yaml,
             "hex" => Self::Hex,
             "base64" => Self::Base64,
             "delimited" => Self::Delimited,
@@ -45,6 +48,7 @@ impl Format {
             "binpb" | "bin" | "pb" => Self::Binary,
             "json" | "jsonl" | "ndjson" => Self::Json,
             "txtpb" | "textproto" | "textpb" | "pbtxt" | "prototxt" => Self::Text,
+            "yaml" | "yml" => Self::Yaml,
             "hex" => Self::Hex,
             "b64" | "base64" => Self::Base64,
             _ => return None,
@@ -53,7 +57,7 @@ impl Format {
 
     /// True for what can hold any number of messages.
     pub(crate) fn is_stream(self) -> bool {
-        matches!(self, Self::Json | Self::Text | Self::Delimited | Self::Grpc)
+        matches!(self, Self::Json | Self::Text | Self::Yaml | Self::Delimited | Self::Grpc)
     }
 }
 
@@ -63,9 +67,9 @@ pub(crate) struct Location {
     pub(crate) path: String,
     /// What was asked for, or what the file's name tells.
     pub(crate) format: Option<Format>,
-    /// JSON: names as in the schema instead of lowerCamelCase.
+    /// JSON and YAML: names as in the schema instead of lowerCamelCase.
     pub(crate) proto_names: bool,
-    /// JSON: enum values as numbers.
+    /// JSON and YAML: enum values as numbers.
     pub(crate) enum_numbers: bool,
 }
 

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{Read, Write};
+
 use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::FileDescriptorSet;
 use support::{Folder, Run, messages, names, run, run_bytes, run_with};
@@ -123,6 +125,141 @@ fn a_descriptor_set_is_an_input() {
 }
 
 #[test]
+fn a_descriptor_set_may_be_compressed_and_yaml() {
+    let folder = shop();
+    let all = set(&folder, &[]);
+    for name in [
+        "a.binpb.gz",
+        "a.binpb.zst",
+        "a.json.gz",
+        "a.yaml",
+        "a.txtpb.zst",
+        "odd#format=json,compression=gzip",
+    ] {
+        build(&folder, &["-o", name]).succeeds();
+        let mut read = set(&folder, &[name]);
+        // What was unused was imported once.
+        read.file
+            .iter_mut()
+            .zip(&all.file)
+            .for_each(|(file, want)| file.unknown_fields.clone_from(&want.unknown_fields));
+        assert_eq!(read, all, "{name}");
+    }
+    assert!(folder.read("a.binpb.gz").starts_with(&[0x1f, 0x8b]));
+    assert!(folder.read_text("a.yaml").starts_with("file:\n"));
+    let cut = folder.read("a.binpb.gz");
+    folder.write("cut.binpb.gz", &cut[..cut.len() / 2]);
+    let cut = build(&folder, &["cut.binpb.gz"]);
+    assert!(cut.code == 1 && cut.stderr.starts_with("error: cannot read cut.binpb.gz: "), "{}", cut.stderr);
+}
+
+/// A tar archive of these files.
+fn tar(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, text) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        // Paths that lead out are written as they are.
+        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_cksum();
+        archive.append(&header, text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    flate2::read::GzEncoder::new(bytes, flate2::Compression::fast()).read_to_end(&mut out).unwrap();
+    out
+}
+
+#[test]
+fn an_archive_is_an_input() {
+    let folder = shop();
+    let all = set(&folder, &[]);
+    let outside = tempfile::tempdir().unwrap();
+    let absolute = outside.path().join("evil.proto").display().to_string();
+    let files = [
+        ("shop-1.0/proto/shop/item.proto", ITEM),
+        ("shop-1.0/proto/shop/money.proto", MONEY),
+        ("shop-1.0/buf.yaml", "version: v2\nmodules:\n  - path: proto\n"),
+        ("shop-1.0/README.md", "not a schema"),
+        ("shop-1.0/../../evil.proto", "nonsense"),
+        (&absolute, "nonsense"),
+    ];
+    std::fs::remove_dir_all(folder.path().join("shop")).unwrap();
+    folder.write("a.tar", tar(&files));
+    folder.write("a.tgz", gzip(&tar(&files)));
+    folder.write("a.odd", gzip(&tar(&files)));
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (path, text) in &files[..4] {
+        zip.start_file(*path, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    folder.write("a.zip", zip.finish().unwrap().into_inner());
+    for input in [
+        "a.tar#strip_components=1",
+        "a.tar#subdir=shop-1.0",
+        "a.tar#subdir=shop-1.0/proto",
+        "a.tgz#strip_components=2",
+        "a.odd#format=tar,compression=gzip,strip_components=1",
+        "a.zip#subdir=shop-1.0",
+    ] {
+        assert_eq!(set(&folder, &[input]), all, "{input}");
+    }
+    let some = set(&folder, &["a.tgz#subdir=shop-1.0/proto", "--path", "shop/money.proto"]);
+    assert_eq!(some.file.len(), 1);
+    assert!(!folder.has("evil.proto") && std::fs::read_dir(outside.path()).unwrap().next().is_none());
+
+    let missing = build(&folder, &["a.tar#subdir=nowhere"]);
+    assert_eq!(missing, Run::new(1, "", "error: a.tar has no .proto files in \"nowhere\"\n"));
+    assert!(build(&folder, &["a.tar#subdir=../x"]).stderr.contains("does not lie in a.tar"));
+    // Faults are told by the place in the archive.
+    folder.write("bad.tar", tar(&[("x/bad.proto", "syntax = \"proto3\";\nmessage {\n")]));
+    let bad = build(&folder, &["bad.tar", "--error-format", "text"]);
+    assert!(bad.code == 100 && bad.stderr.starts_with("bad.tar/x/bad.proto:2:"), "{}", bad.stderr);
+    let none = build(&folder, &["nowhere.git"]);
+    assert!(none.code == 1 && none.stderr.starts_with("error: "), "{}", none.stderr);
+}
+
+#[test]
+fn types_are_left_out_with_what_needs_them() {
+    let folder = Folder::new(&[(
+        "a.proto",
+        "syntax = \"proto3\";\npackage a;\n\
+         // Kept.\nmessage Kept {\n  string id = 1;\n  Gone gone = 2;\n  map<string, Gone> by = 3;\n\
+         \x20 oneof one { Gone left = 4; }\n  oneof two { Gone.In out = 5; string text = 6; }\n\
+         \x20 // The last.\n  optional Color color = 7;\n}\n\
+         message Gone { message In {} }\nenum Color { COLOR_NONE = 0; }\n\
+         service Till { rpc Pay(Kept) returns (Gone); rpc Look(Kept) returns (Kept); }\n",
+    )]);
+    let file = set(&folder, &["--exclude-type", "a.Gone"]).file.remove(0);
+    let message = &file.message_type[0];
+    let names = |fields: &[dunlin_protobuf::descriptor::FieldDescriptorProto]| -> Vec<(String, Option<i32>)> {
+        fields.iter().map(|field| (field.name.clone().unwrap(), field.oneof_index)).collect()
+    };
+    assert_eq!(
+        names(&message.field),
+        [("id".into(), None), ("text".into(), Some(0)), ("color".into(), Some(1))]
+    );
+    assert_eq!((file.message_type.len(), message.nested_type.len(), message.oneof_decl.len()), (1, 0, 2));
+    assert_eq!(file.service[0].method.len(), 1);
+    // The comment moves with the field.
+    let info = file.source_code_info.as_ref().unwrap();
+    let color = info.location.iter().find(|location| location.path == [4, 0, 2, 2]).unwrap();
+    assert_eq!(color.leading_comments.as_deref(), Some(" The last.\n"));
+    // What is left compiles.
+    build(&folder, &["set.binpb"]).succeeds();
+
+    let both = build(&folder, &["--type", "a.Gone", "--exclude-type", "a.Gone"]);
+    assert_eq!(both, Run::new(1, "", "error: type \"a.Gone\" is to be kept and left out\n"));
+    let some = set(&folder, &["--type", "a.Till", "--exclude-type", "a.Gone,a.Color"]);
+    assert_eq!(some.file[0].message_type[0].field.len(), 2);
+    assert!(build(&folder, &["--exclude-type", "a.Gon"]).stderr.contains("did you mean \"a.Gone\"?"));
+}
+
+#[test]
 fn an_input_that_is_not_there_is_an_error() {
     let folder = Folder::new(&[("empty/a.txt", "")]);
     for (input, want) in [
@@ -131,9 +268,11 @@ fn an_input_that_is_not_there_is_an_error() {
         ("empty", "error: \"empty\" has no .proto files to compile\n"),
         (
             "empty#format=nonsense",
-            "error: unknown format `nonsense`; known are `binpb`, `json` and `txtpb`\n",
+            "error: unknown format `nonsense`; known are binpb, json, txtpb, yaml, dir, protofile, tar, zip and git\n",
         ),
-        ("-#format=yaml", "error: format `yaml` is not supported yet; use `binpb`, `json` or `txtpb`\n"),
+        ("-#format=yaml", "error: input: expected one document\n"),
+        ("empty#format=tar,subdir=../x", "error: empty: Is a directory (os error 21)\n"),
+        ("empty#subdir=x", "error: empty: subdir is for archives and git\n"),
     ] {
         assert_eq!(build(&folder, &[input]), Run::new(1, "", want));
     }
@@ -416,12 +555,14 @@ fn the_result_goes_where_it_is_told_to_go() {
         dunlin = folder.command(env!("CARGO_BIN_EXE_dunlin"));
     }
     for (output, want) in [
-        ("a.yaml", "error: format `yaml` is not supported yet; use `binpb`, `json` or `txtpb`\n"),
-        ("a#format=nonsense", "error: unknown format `nonsense`; known are `binpb`, `json` and `txtpb`\n"),
-        ("a#format=dir", "error: format `dir` is for inputs; use `binpb`\n"),
-        ("a#depth=1", "error: unknown option `depth=1` behind `#`; known is `format`\n"),
+        ("a#format=nonsense", "unknown format `nonsense`; known are binpb, json, txtpb, yaml, "),
+        ("a#format=dir", "output \"a#format=dir\": only a descriptor set can be written: "),
+        ("a.tar", "output \"a.tar\": only a descriptor set can be written: "),
+        ("a#depth=1", "a: branch, tag, ref, depth and recurse_submodules are for git; "),
     ] {
-        assert_eq!(build(&folder, &["-o", output]), Run::new(1, "", want));
+        let run = build(&folder, &["-o", output]);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+        assert!(run.stderr.starts_with(&format!("error: {want}")), "{}", run.stderr);
     }
     let unwritable = build(&folder, &["-o", "nowhere/a.binpb"]);
     assert_eq!(unwritable.code, 1);

@@ -29,10 +29,11 @@ fn output(folder: &Folder, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 #[test]
 fn one_message_goes_from_each_format_to_each_other() {
     let folder = shop();
-    let formats: [(&str, &[u8]); 7] = [
+    let formats: [(&str, &[u8]); 8] = [
         ("binpb", ORDER),
         ("json", b"{\"id\":42}\n"),
         ("txtpb", b"id: 42\n"),
+        ("yaml", b"id: 42\n"),
         ("hex", b"082a\n"),
         ("base64", b"CCo=\n"),
         ("delimited", &[2, 8, 42]),
@@ -46,6 +47,66 @@ fn one_message_goes_from_each_format_to_each_other() {
             assert_eq!(got, want, "{from} to {to}");
         }
     }
+}
+
+#[test]
+fn yaml_holds_what_json_holds() {
+    let folder = shop();
+    let input = b"# A comment.\nid: 0x2a\nnote: |\n  two\n  lines\nitems: &some\n  a: 1\n  b: 2\nnext:\n  items: *some\n";
+    let json = output(&folder, &["convert", "--type", "Order", "--from", "-#yaml"], input);
+    let text = r#"{"id":42,"note":"two\nlines\n","items":{"a":1,"b":2},"next":{"items":{"a":1,"b":2}}}"#;
+    assert_eq!(String::from_utf8(json.clone()).unwrap(), format!("{text}\n"));
+    let yaml = output(&folder, &["convert", "--type", "Order", "--from", "-#json", "--to", "a.yaml"], &json);
+    assert_eq!((yaml, folder.read_text("a.yaml").lines().next()), (vec![], Some("id: 42")));
+    assert_eq!(output(&folder, &["convert", "--type", "Order", "--from", "a.yaml"], b""), json);
+    let streams = output(
+        &folder,
+        &["convert", "--type", "Order", "--from", "-#yaml", "--to", "-#delimited"],
+        b"id: 1\n---\nid: 2\n",
+    );
+    assert_eq!(streams, [2, 8, 1, 2, 8, 2]);
+    let (wrong, _) = dunlin(&folder, &["convert", "--type", "Order", "--from", "-#yaml"], b"next: {id: x}\n");
+    assert_eq!(wrong.stderr, "error: decode: input: $.next.id: the value is not an integer\n");
+    let (cut, _) = dunlin(&folder, &["convert", "--type", "Order", "--from", "-#yaml"], b"next: {id: 1\n");
+    assert!(cut.code == 1 && cut.stderr.starts_with("error: decode: input: "), "{}", cut.stderr);
+}
+
+#[test]
+fn messages_are_validated_by_the_rules_of_their_schema() {
+    let folder = Folder::new(&[(
+        "user.proto",
+        "syntax = \"proto3\";\nimport \"buf/validate/validate.proto\";\nmessage User {\n\
+         \x20 string mail = 1 [(buf.validate.field).string.email = true];\n\
+         \x20 uint32 age = 2 [(buf.validate.field).uint32.lt = 150];\n}\n",
+    )]);
+    let rules = format!("-I{}/../dunlin-validate/proto", env!("CARGO_MANIFEST_DIR"));
+    let convert = |input: &[u8]| {
+        let arguments = [
+            "convert",
+            "user.proto",
+            &rules,
+            "--type",
+            "User",
+            "--from",
+            "-#json",
+            "--to",
+            "-#txtpb",
+            "--validate",
+        ];
+        dunlin(&folder, &arguments, input)
+    };
+    let (good, text) = convert(br#"{"mail":"a@example.com","age":7}"#);
+    assert_eq!((good, text), (Run::silent(), b"mail: \"a@example.com\"\nage: 7\n".to_vec()));
+    let (bad, text) = convert(br#"{"mail":"a@example.com"} {"mail":"nobody","age":150}"#);
+    assert_eq!((bad.code, text), (1, vec![]));
+    let lines: Vec<&str> = bad.stderr.lines().collect();
+    let [head, mail, age] = lines.as_slice() else { panic!("{}", bad.stderr) };
+    assert_eq!(*head, "error: validate: input:");
+    assert!(
+        mail.starts_with("  message 2: mail: ") && age.starts_with("  message 2: age: "),
+        "{}",
+        bad.stderr
+    );
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Stdio};
+
 use support::{Folder, Run, run};
 
 const ORDER: &str = r#"syntax = "proto3";
@@ -83,6 +86,63 @@ fn the_plugin_gives_what_the_built_in_generator_gives() {
     has_services(false);
     let bad = protoc(&["--dunlin_out=own", "--dunlin_opt=nope=1"]);
     assert!(bad.code == 1 && bad.stderr.contains("unknown option `nope`"), "{}", bad.stderr);
+}
+
+#[test]
+fn inputs_may_be_archives_and_types_left_out() {
+    let folder = shop(TEMPLATE);
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (path, text) in [("v1/proto/order.proto", ORDER), ("v1/proto/money.proto", MONEY)] {
+        zip.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    folder.write("shop.zip", zip.finish().unwrap().into_inner());
+    std::fs::remove_dir_all(folder.path().join("proto")).unwrap();
+    let template = "version: v2\nplugins:\n  - local: protoc-gen-dunlin\n    out: gen\n    exclude_types: shop.v1.Money\n\
+                    inputs:\n  - zip_archive: shop.zip\n    strip_components: 1\n    subdir: proto\n";
+    folder.write("buf.gen.yaml", template);
+    generate(&folder, &[]).succeeds();
+    let code = folder.read_text("gen/shop.v1.rs");
+    assert!(code.contains("pub struct Order {") && !code.contains("Money"), "{code}");
+    folder.write("buf.gen.yaml", template.replace("subdir: proto", "branch: main"));
+    let wrong = generate(&folder, &[]);
+    assert_eq!(wrong, Run::new(1, "", "error: buf.gen.yaml: inputs[0]: unknown key `branch`\n"));
+}
+
+#[test]
+fn watching_generates_again_when_a_schema_changes() {
+    let folder = shop(TEMPLATE);
+    let mut command = folder.command(env!("CARGO_BIN_EXE_dunlin"));
+    let mut child = Watching(command.args(["generate", "--watch"]).stderr(Stdio::piped()).spawn().unwrap());
+    let mut said = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    let mut next = || said.next().unwrap().unwrap();
+    // All at once, as it would else be seen empty.
+    let replace = |text: &str| {
+        let new = folder.write("new.txt", text);
+        std::fs::rename(new, folder.path().join("proto/money.proto")).unwrap();
+    };
+    assert_eq!(next(), "generated; waiting for changes");
+    replace(&MONEY.replace("units", "cents"));
+    assert_eq!(next(), "generated; waiting for changes");
+    assert!(folder.read_text("gen/shop.v1.rs").contains("pub cents: i64"));
+    replace("nonsense");
+    let mut lines: Vec<String> =
+        std::iter::from_fn(|| Some(next())).take_while(|line| !line.starts_with("not generated")).collect();
+    lines.retain(|line| line.contains("error"));
+    assert!(!lines.is_empty());
+    replace(MONEY);
+    assert_eq!(next(), "generated; waiting for changes");
+    assert!(folder.read_text("gen/shop.v1.rs").contains("pub units: i64"));
+}
+
+/// A process that is ended with this.
+struct Watching(Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

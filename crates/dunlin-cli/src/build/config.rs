@@ -7,6 +7,8 @@ use saphyr::{LoadableYamlNode, Yaml};
 /// A module: a folder whose files are imported by their paths in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Module {
+    /// The name that it has in a registry.
+    pub(crate) name: Option<String>,
     pub(crate) root: PathBuf,
     /// Folders that the module is limited to; none for all.
     pub(crate) includes: Vec<PathBuf>,
@@ -59,7 +61,7 @@ fn find(folder: &Path, names: &[&str]) -> Option<PathBuf> {
 
 /// A folder without configuration is one module.
 pub(crate) fn single(root: &Path) -> Workspace {
-    let module = Module { root: root.to_path_buf(), includes: Vec::new(), excludes: Vec::new() };
+    let module = Module { name: None, root: root.to_path_buf(), includes: Vec::new(), excludes: Vec::new() };
     Workspace { modules: vec![module], dependencies: Vec::new() }
 }
 
@@ -93,11 +95,13 @@ fn read_module(path: &Path, folder: &Path) -> Result<Workspace, String> {
     let yaml = load(path)?;
     let fail = |message: String| Err(format!("{}: {message}", path.display()));
     let mut workspace = Workspace { modules: Vec::new(), dependencies: strings(path, &yaml, "deps")? };
+    let name = text_of(&yaml, "name").map(str::to_owned);
     match text_of(&yaml, "version") {
         Some("v2") => {
             check_keys(path, &yaml, V2_KEYS, "")?;
             let Some(modules) = yaml.as_mapping_get("modules") else {
                 workspace.modules = single(folder).modules;
+                workspace.modules.iter_mut().for_each(|module| module.name.clone_from(&name));
                 return Ok(workspace);
             };
             if yaml.as_mapping_get("name").is_some() {
@@ -120,15 +124,16 @@ fn read_module(path: &Path, folder: &Path) -> Result<Workspace, String> {
                     }
                     Ok(folders.iter().map(|f| folder.join(f)).collect())
                 };
-                let module = Module {
+                let new = Module {
+                    name: text_of(module, "name").map(str::to_owned),
                     root: joined(folder, root),
                     includes: within("includes")?,
                     excludes: within("excludes")?,
                 };
-                if workspace.modules.contains(&module) {
+                if workspace.modules.contains(&new) {
                     return fail(format!("module \"{root}\" is listed twice"));
                 }
-                workspace.modules.push(module);
+                workspace.modules.push(new);
             }
         }
         version @ Some("v1" | "v1beta1") => {
@@ -151,6 +156,7 @@ fn read_module(path: &Path, folder: &Path) -> Result<Workspace, String> {
             for root in roots {
                 check_inside(path, &root)?;
                 workspace.modules.push(Module {
+                    name: name.clone(),
                     root: joined(folder, &root),
                     includes: Vec::new(),
                     // In v1beta1 they are relative to the configuration, in v1 to the only root.
@@ -253,6 +259,19 @@ mod tests {
             assert_eq!(got, want, "{files:?}");
         }
         assert_eq!(workspace(&[]).unwrap(), None);
+    }
+
+    #[test]
+    fn modules_have_the_names_that_the_configuration_gives_them() {
+        let names = |text: &str| -> Vec<Option<String>> {
+            let workspace = workspace(&[("buf.yaml", text)]).unwrap().unwrap();
+            workspace.modules.into_iter().map(|module| module.name).collect()
+        };
+        let (a, b) = (Some("buf.build/x/a".to_owned()), Some("buf.build/x/b".to_owned()));
+        assert_eq!(names("version: v1\nname: buf.build/x/a\n"), std::slice::from_ref(&a));
+        assert_eq!(names("version: v2\nname: buf.build/x/a\n"), std::slice::from_ref(&a));
+        let several = "version: v2\nmodules:\n  - {path: a, name: buf.build/x/a}\n  - path: c\n  - {path: b, name: buf.build/x/b}\n";
+        assert_eq!(names(several), [a, None, b]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use dunlin_protobuf::wire::{Reader, WireType, write};
 /// The number of the extension field.
 const EXTENSION: u32 = 8042;
 const IS_IMPORT: u32 = 1;
+const MODULE_INFO: u32 = 2;
 const IS_SYNTAX_UNSPECIFIED: u32 = 3;
 const UNUSED_DEPENDENCY: u32 = 4;
 
@@ -19,12 +20,18 @@ pub(crate) struct Writer<'c> {
     /// The files that were asked for; `None` if the set is to be a plain one.
     inputs: Option<HashSet<&'c str>>,
     compilation: &'c Compilation,
+    /// The names of modules, by the import paths of files.
+    modules: &'c HashMap<String, String>,
 }
 
 impl<'c> Writer<'c> {
-    pub(crate) fn new(compilation: &'c Compilation, is_image: bool) -> Self {
+    pub(crate) fn new(
+        compilation: &'c Compilation,
+        modules: &'c HashMap<String, String>,
+        is_image: bool,
+    ) -> Self {
         let inputs = is_image.then(|| compilation.inputs().map(CompiledFile::path).collect());
-        Self { inputs, compilation }
+        Self { inputs, compilation, modules }
     }
 
     /// All that was compiled; no more than one file is held encoded.
@@ -62,7 +69,8 @@ impl<'c> Writer<'c> {
     ) -> io::Result<()> {
         if let Some(inputs) = &self.inputs {
             // The number is above all fields of a descriptor, so this is where it belongs.
-            append_extension(file, !inputs.contains(file.path()), unused, bytes);
+            let module = self.modules.get(file.path()).map(String::as_str);
+            append_extension(file, !inputs.contains(file.path()), module, unused, bytes);
         }
         let mut head = Vec::new();
         write::tag(1, WireType::Len, &mut head);
@@ -72,10 +80,27 @@ impl<'c> Writer<'c> {
     }
 }
 
-/// Whether the file is an import, says its syntax, and which of its imports are unused.
-fn append_extension(file: &CompiledFile, is_import: bool, unused: &[usize], bytes: &mut Vec<u8>) {
+/// Whether the file is an import, of which module it is, whether it says its syntax, and which of its imports are
+/// unused.
+fn append_extension(
+    file: &CompiledFile,
+    is_import: bool,
+    module: Option<&str>,
+    unused: &[usize],
+    bytes: &mut Vec<u8>,
+) {
     let mut value = Vec::new();
     write::varint_field(IS_IMPORT, u64::from(is_import), &mut value);
+    // Its name: server, owner and repository.
+    let parts: Vec<&str> = module.map(|name| name.splitn(3, '/').collect()).unwrap_or_default();
+    if parts.len() == 3 {
+        let (mut name, mut info) = (Vec::new(), Vec::new());
+        for (number, part) in (1..).zip(parts) {
+            write::len_field(number, part.as_bytes(), &mut name);
+        }
+        write::len_field(1, &name, &mut info);
+        write::len_field(MODULE_INFO, &info, &mut value);
+    }
     write::varint_field(IS_SYNTAX_UNSPECIFIED, u64::from(!file.says_syntax()), &mut value);
     for &index in unused {
         write::varint_field(UNUSED_DEPENDENCY, index as u64, &mut value);
@@ -83,31 +108,60 @@ fn append_extension(file: &CompiledFile, is_import: bool, unused: &[usize], byte
     write::len_field(EXTENSION, &value, bytes);
 }
 
-/// Takes what an image says of a file out of it; true if the file is an import.
-pub(crate) fn take_extension(file: &mut FileDescriptorProto) -> bool {
+/// What an image says of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) is_import: bool,
+    /// The name of its module.
+    pub(crate) module: Option<String>,
+}
+
+/// Takes what an image says of a file out of it.
+pub(crate) fn take_extension(file: &mut FileDescriptorProto) -> Said {
     let fields = std::mem::take(&mut file.unknown_fields);
-    let mut is_import = false;
+    let mut said = Said::default();
     let mut reader = fields.reader();
     let mut start = 0;
     while let Ok(Some(tag)) = reader.tag() {
         if tag.number == EXTENSION && tag.wire_type == WireType::Len {
-            is_import |= reader.message().is_ok_and(says_import);
+            if let Ok(extension) = reader.message() {
+                read_extension(extension, &mut said);
+            }
         } else if reader.skip(tag).is_ok() {
             file.unknown_fields.extend_from_wire(reader.slice(start, reader.position()));
         }
         start = reader.position();
     }
-    is_import
+    said
 }
 
-fn says_import(mut reader: Reader<'_>) -> bool {
-    let mut is_import = false;
+fn read_extension(mut reader: Reader<'_>, said: &mut Said) {
     while let Ok(Some(tag)) = reader.tag() {
-        if tag.number == IS_IMPORT && tag.wire_type == WireType::Varint {
-            is_import = reader.varint().is_ok_and(|value| value != 0);
-        } else if reader.skip(tag).is_err() {
-            break;
+        match (tag.number, tag.wire_type) {
+            (IS_IMPORT, WireType::Varint) => said.is_import = reader.varint().is_ok_and(|value| value != 0),
+            (MODULE_INFO, WireType::Len) => said.module = reader.message().ok().and_then(module_name),
+            _ if reader.skip(tag).is_err() => break,
+            _ => {}
         }
     }
-    is_import
+}
+
+/// The name in a module's info, its three parts joined.
+fn module_name(mut info: Reader<'_>) -> Option<String> {
+    while let Ok(Some(tag)) = info.tag() {
+        if (tag.number, tag.wire_type) != (1, WireType::Len) {
+            info.skip(tag).ok()?;
+            continue;
+        }
+        let mut name = info.message().ok()?;
+        let mut parts = Vec::new();
+        while let Ok(Some(tag)) = name.tag() {
+            match tag.wire_type {
+                WireType::Len => parts.push(std::str::from_utf8(name.bytes().ok()?).ok()?.to_owned()),
+                _ => name.skip(tag).ok()?,
+            }
+        }
+        return Some(parts.join("/"));
+    }
+    None
 }

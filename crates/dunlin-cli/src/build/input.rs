@@ -1,5 +1,6 @@
 //! What to compile, and where to write it.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,17 +9,23 @@ use dunlin_compiler::Diagnostics;
 use dunlin_compiler::loader::{Chain, Descriptors, IncludePaths};
 use dunlin_protobuf::descriptor::DescriptorMessage;
 use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet};
+use tempfile::TempDir;
 
 use super::config::{self, Workspace};
 use super::modules::ModuleFiles;
-use super::{Failure, SchemaArgs, image, printed};
+use super::reference::{Compression, Kind, Reference};
+use super::{Failure, SchemaArgs, image, printed, unpack};
 use crate::payload::Format;
 
 /// Files to compile, and where they and their imports come from.
 pub(crate) struct Input {
     pub(crate) loader: Chain<'static>,
     pub(crate) files: Vec<String>,
+    /// The names of modules, by the import paths of files.
+    pub(crate) modules: HashMap<String, String>,
     dependencies: Vec<String>,
+    /// What was unpacked; gone with this value.
+    _unpacked: Option<TempDir>,
 }
 
 impl Input {
@@ -37,72 +44,28 @@ impl Input {
     }
 }
 
-/// A path with the options behind `#`.
-struct Reference<'a> {
-    path: &'a str,
-    format: Option<&'a str>,
-}
-
-impl<'a> Reference<'a> {
-    fn parse(text: &'a str) -> Result<Self, Failure> {
-        let Some((path, options)) = text.split_once('#') else {
-            return Ok(Self { path: text, format: None });
-        };
-        // The dash of `-#format=x` is taken off on the command line.
-        let path = if path.is_empty() { "-" } else { path };
-        let mut format = None;
-        for option in options.split(',') {
-            match option.split_once('=') {
-                Some(("format", value)) => format = Some(value),
-                None if !option.is_empty() => format = Some(option),
-                _ => {
-                    return Err(Failure::Other(format!(
-                        "unknown option `{option}` behind `#`; known is `format`"
-                    )));
-                }
-            }
-        }
-        Ok(Self { path, format })
-    }
-
-    /// The format of a descriptor set; `None` for source files.
-    fn descriptors(&self) -> Result<Option<Format>, Failure> {
-        let ending = Path::new(self.path).extension().and_then(|e| e.to_str()).unwrap_or_default();
-        match self.format.unwrap_or(ending) {
-            "binpb" | "bin" | "pb" | "protoset" | "desc" | "fds" => Ok(Some(Format::Binary)),
-            "json" => Ok(Some(Format::Json)),
-            "txtpb" => Ok(Some(Format::Text)),
-            format @ ("yaml" | "gz" | "zst" | "git" | "tar" | "tgz" | "zip") => Err(Failure::Other(format!(
-                "format `{format}` is not supported yet; use `binpb`, `json` or `txtpb`"
-            ))),
-            "dir" | "mod" | "protofile" => Ok(None),
-            format if self.format.is_some() => Err(Failure::Other(format!(
-                "unknown format `{format}`; known are `binpb`, `json` and `txtpb`"
-            ))),
-            _ => Ok(None),
-        }
-    }
-}
-
 /// Where the result goes.
 #[derive(Debug)]
 pub(crate) struct Output {
     path: String,
     pub(crate) format: Format,
+    compression: Compression,
 }
 
 impl Output {
     /// Reads `FILE`, `FILE#format=json` or `-`.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let reference = Reference::parse(text)?;
-        let format = match (reference.descriptors()?, reference.format) {
-            (Some(format), _) => format,
-            (None, Some(format)) => {
-                return Err(Failure::Other(format!("format `{format}` is for inputs; use `binpb`")));
+        let format = match reference.kind {
+            Kind::Descriptors(format) => format,
+            Kind::Source if !text.contains('#') => Format::Binary,
+            _ => {
+                return Err(Failure::Other(format!(
+                    "output \"{text}\": only a descriptor set can be written: binpb, json, txtpb or yaml"
+                )));
             }
-            (None, None) => Format::Binary,
         };
-        Ok(Self { path: reference.path.to_owned(), format })
+        Ok(Self { path: reference.path.to_owned(), format, compression: reference.compression })
     }
 
     /// Opens the output and lets `produce` write to it.
@@ -110,6 +73,14 @@ impl Output {
         &self,
         produce: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
     ) -> Result<(), Failure> {
+        let produce = |out: &mut dyn Write| {
+            if self.compression == Compression::None {
+                return produce(out);
+            }
+            let mut bytes = Vec::new();
+            produce(&mut bytes)?;
+            out.write_all(&unpack::compress(&bytes, self.compression)?)
+        };
         let written = match self.path.as_str() {
             "-" => produce_buffered(std::io::stdout().lock(), produce),
             path => File::create(path).and_then(|file| produce_buffered(file, produce)),
@@ -132,11 +103,11 @@ fn produce_buffered(
 
 pub(crate) fn resolve(input: &str, args: &SchemaArgs) -> Result<Input, Failure> {
     let reference = Reference::parse(input)?;
-    if let Some(format) = reference.descriptors()? {
-        return descriptors(reference.path, format, args);
-    }
-    if reference.path == "-" {
-        return descriptors(reference.path, Format::Binary, args);
+    match reference.kind {
+        Kind::Descriptors(format) => return descriptors(&reference, format, args),
+        Kind::Source if reference.path == "-" => return descriptors(&reference, Format::Binary, args),
+        Kind::Source => {}
+        Kind::Tar | Kind::Zip | Kind::Git => return unpacked(&reference, args),
     }
     let path = Path::new(reference.path);
     let is_folder = path.is_dir();
@@ -153,7 +124,7 @@ pub(crate) fn resolve(input: &str, args: &SchemaArgs) -> Result<Input, Failure> 
     if folder.as_os_str().is_empty() {
         folder = Path::new(".");
     }
-    let workspace = match enclosing(folder, path)? {
+    let workspace = match enclosing(folder, path, None)? {
         Some(workspace) => workspace,
         None if is_folder => config::single(folder),
         // Without configuration, the current folder is the root, if the file lies in it.
@@ -161,7 +132,42 @@ pub(crate) fn resolve(input: &str, args: &SchemaArgs) -> Result<Input, Failure> 
         None => config::single(folder),
     };
     let wanted = Place::of(path);
-    modules(&workspace, input, args, |file| wanted.holds(&Place::of(file)))
+    let found = ModuleFiles::find(&workspace)?;
+    modules(found, &workspace, input, args, |file| wanted.holds(&Place::of(file)))
+}
+
+/// What an archive or repository holds, as if it were a folder. Its configuration ends where it does.
+fn unpacked(reference: &Reference<'_>, args: &SchemaArgs) -> Result<Input, Failure> {
+    let root = unpack::unpack(reference)?;
+    let inside = |path: &str| -> Result<PathBuf, Failure> {
+        let is_inside = Path::new(path)
+            .components()
+            .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+        if is_inside {
+            Ok(root.path().join(path))
+        } else {
+            Err(Failure::Other(format!("\"{path}\" does not lie in {}", reference.path)))
+        }
+    };
+    let folder = inside(reference.subdir.unwrap_or("."))?;
+    if !folder.is_dir() {
+        let subdir = reference.subdir.unwrap_or_default();
+        return Err(Failure::Other(format!("{} has no .proto files in \"{subdir}\"", reference.path)));
+    }
+    let workspace =
+        enclosing(&folder, &folder, Some(root.path()))?.unwrap_or_else(|| config::single(&folder));
+    let wanted = Place::of(&folder);
+    // Paths are those in the archive.
+    let mut args = args.clone();
+    for path in args.path.iter_mut().chain(&mut args.exclude_path) {
+        *path = folder
+            .join(inside(path)?.strip_prefix(root.path()).unwrap_or(Path::new("")))
+            .display()
+            .to_string();
+    }
+    let found = ModuleFiles::find(&workspace)?.shown_in(root.path(), reference.path);
+    let input = modules(found, &workspace, reference.path, &args, |file| wanted.holds(&Place::of(file)))?;
+    Ok(Input { _unpacked: Some(root), ..input })
 }
 
 /// A path with and without the symbolic links in it: what is a part of what may go by either.
@@ -191,8 +197,8 @@ fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// The configuration in `folder` or above it whose modules `wanted` is a part of.
-fn enclosing(folder: &Path, wanted: &Path) -> Result<Option<Workspace>, Failure> {
+/// The configuration in `folder` or above it, up to `root`, whose modules `wanted` is a part of.
+fn enclosing(folder: &Path, wanted: &Path, root: Option<&Path>) -> Result<Option<Workspace>, Failure> {
     let wanted = Place::of(wanted);
     let mut at: PathBuf = folder.components().collect();
     let mut found: Option<Workspace> = None;
@@ -206,10 +212,13 @@ fn enclosing(folder: &Path, wanted: &Path) -> Result<Option<Workspace>, Failure>
                 found = Some(workspace);
             }
         }
-        if canonical(&at).parent().is_none() {
+        if canonical(&at).parent().is_none() || root == Some(&at) {
             break;
         }
         at = outer(&at);
+    }
+    if root.is_some() {
+        return Ok(found);
     }
     for module in found.iter_mut().flat_map(|workspace| &mut workspace.modules) {
         straighten(&mut module.root);
@@ -243,12 +252,12 @@ fn outer(at: &Path) -> PathBuf {
 }
 
 fn modules(
+    found: ModuleFiles,
     workspace: &Workspace,
     input: &str,
     args: &SchemaArgs,
     is_input: impl Fn(&Path) -> bool,
 ) -> Result<Input, Failure> {
-    let found = ModuleFiles::find(workspace)?;
     let written = |paths: &[String]| -> Vec<PathBuf> {
         paths.iter().map(|path| Place::of(Path::new(path)).written).collect()
     };
@@ -271,21 +280,25 @@ fn modules(
         return Err(Failure::Other(format!("\"{}\" has no .proto files to compile", input)));
     }
     Ok(Input {
+        modules: found.names().clone(),
         loader: with_includes(Chain::new(found), args),
         files,
         dependencies: workspace.dependencies.clone(),
+        _unpacked: None,
     })
 }
 
-fn descriptors(path: &str, format: Format, args: &SchemaArgs) -> Result<Input, Failure> {
+fn descriptors(reference: &Reference<'_>, format: Format, args: &SchemaArgs) -> Result<Input, Failure> {
+    let path = reference.path;
     let mut bytes = Vec::new();
     let read = match path {
-        "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
-        path => std::fs::read(path).map(|read| bytes = read),
+        "-" => unpack::reader(std::io::stdin(), reference.compression),
+        path => File::open(path).and_then(|file| unpack::reader(file, reference.compression)),
     };
-    read.map_err(|error| format!("cannot read {path}: {error}"))?;
+    read.and_then(|mut reader| reader.read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot read {path}: {error}"))?;
     let mut set = match format {
-        Format::Json | Format::Text => {
+        Format::Json | Format::Text | Format::Yaml => {
             printed::read(&bytes, format, if path == "-" { "input" } else { path })?
         }
         _ => FileDescriptorSet::decode(&bytes)
@@ -295,8 +308,15 @@ fn descriptors(path: &str, format: Format, args: &SchemaArgs) -> Result<Input, F
         return Err(Failure::Other(format!("{path} holds no files")));
     }
     // What an image calls an import stays one.
-    let is_input = |file: &mut FileDescriptorProto| !image::take_extension(file);
-    let inputs: Vec<bool> = set.file.iter_mut().map(is_input).collect();
+    let mut modules = HashMap::new();
+    let mut is_input = |file: &mut FileDescriptorProto| {
+        let said = image::take_extension(file);
+        if let (Some(path), Some(module)) = (&file.name, said.module) {
+            modules.insert(path.clone(), module);
+        }
+        !said.is_import
+    };
+    let inputs: Vec<bool> = set.file.iter_mut().map(&mut is_input).collect();
     let files =
         set.file.iter().zip(inputs).filter_map(|(file, is_input)| file.name.clone().filter(|_| is_input));
     let within = |file: &str, paths: &[String]| paths.iter().any(|path| Path::new(file).starts_with(path));
@@ -309,7 +329,9 @@ fn descriptors(path: &str, format: Format, args: &SchemaArgs) -> Result<Input, F
     Ok(Input {
         loader: with_includes(Chain::new(Descriptors::new().set(set)), args),
         files,
+        modules,
         dependencies: Vec::new(),
+        _unpacked: None,
     })
 }
 

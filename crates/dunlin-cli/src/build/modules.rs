@@ -11,7 +11,11 @@ use super::config::{Module, Workspace};
 #[derive(Debug, Default)]
 pub(crate) struct ModuleFiles {
     files: HashMap<String, PathBuf>,
+    /// The names of their modules, where they have one.
+    names: HashMap<String, String>,
     roots: Vec<String>,
+    /// A folder that nobody knows, and what is shown instead.
+    shown: Option<(PathBuf, String)>,
 }
 
 impl ModuleFiles {
@@ -22,6 +26,12 @@ impl ModuleFiles {
             found.add(module)?;
         }
         Ok(found)
+    }
+
+    /// Files in this folder are shown as if they lay in one of this name.
+    pub(crate) fn shown_in(mut self, folder: &Path, name: &str) -> Self {
+        self.shown = Some((folder.to_path_buf(), name.to_owned()));
+        self
     }
 
     fn add(&mut self, module: &Module) -> Result<(), String> {
@@ -43,6 +53,9 @@ impl ModuleFiles {
                 continue;
             }
             let import = path.strip_prefix(&module.root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+            if let Some(name) = &module.name {
+                self.names.insert(import.clone(), name.clone());
+            }
             if let Some(other) = self.files.insert(import.clone(), path.to_path_buf()) {
                 return Err(format!(
                     "\"{import}\" is in two modules: {} and {}",
@@ -52,6 +65,11 @@ impl ModuleFiles {
             }
         }
         Ok(())
+    }
+
+    /// The names of modules by the import paths of files, for modules that have one.
+    pub(crate) fn names(&self) -> &HashMap<String, String> {
+        &self.names
     }
 
     /// Import path and file of each, sorted.
@@ -71,7 +89,14 @@ impl Loader for ModuleFiles {
         match std::fs::read(file) {
             Ok(text) => {
                 let shown = file.strip_prefix(".").unwrap_or(file);
-                Ok(Loaded::Text { display_path: shown.display().to_string(), text })
+                let display_path = match &self.shown {
+                    Some((folder, name)) => match file.strip_prefix(folder) {
+                        Ok(inner) => format!("{name}/{}", inner.display()),
+                        Err(_) => shown.display().to_string(),
+                    },
+                    None => shown.display().to_string(),
+                };
+                Ok(Loaded::Text { display_path, text })
             }
             Err(error) => Err(LoadError::Unreadable { reason: format!("{}: {error}", file.display()) }),
         }

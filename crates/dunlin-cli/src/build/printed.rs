@@ -11,6 +11,7 @@ use dunlin_protobuf::{DecodeOptions, EncodeOptions, Registry, json, text};
 
 use super::image;
 use crate::payload::Format;
+use crate::yaml;
 
 const DESCRIPTOR: &str = "google/protobuf/descriptor.proto";
 
@@ -26,9 +27,11 @@ pub(crate) fn print(bytes: &[u8], pool: DescriptorPool, format: Format) -> Resul
         return Ok(text::EncodeOptions::new().registry(&registry).to_string(&set).into_bytes());
     }
     let json = json::EncodeOptions::new().registry(&registry).to_string(&set);
-    let mut out = json.map_err(|error| format!("encode: {error}"))?.into_bytes();
-    out.push(b'\n');
-    Ok(out)
+    let json = json.map_err(|error| format!("encode: {error}"))?;
+    if format == Format::Yaml {
+        return yaml::from_json(&json).map(String::into_bytes);
+    }
+    Ok((json + "\n").into_bytes())
 }
 
 /// Reads a printed set.
@@ -56,7 +59,15 @@ fn parse(bytes: &[u8], format: Format, shown: &str, registry: &Registry) -> Resu
         options.merge_bytes(&mut set, bytes).map_err(|error| format!("{shown}:{error}"))?;
     } else {
         let options = json::DecodeOptions::new().registry(registry).ignore_unknown();
-        options.merge(&mut set, bytes).map_err(|error| format!("{shown}: {error}"))?;
+        if format == Format::Yaml {
+            let documents = yaml::to_json(bytes).map_err(|message| format!("{shown}: {message}"))?;
+            let [json] = documents.as_slice() else { return Err(format!("{shown}: expected one document")) };
+            let merged = options.merge(&mut set, json.as_bytes());
+            // Lines and columns would be those of the JSON in between.
+            merged.map_err(|error| format!("{shown}: {}: {}", error.path(), error.kind()))?;
+        } else {
+            options.merge(&mut set, bytes).map_err(|error| format!("{shown}: {error}"))?;
+        }
     }
     Ok(set)
 }
@@ -69,7 +80,7 @@ fn empty() -> Result<DynamicMessage, String> {
     let mut set =
         compiled.file_descriptor_set(DescriptorOptions { retain_options: true, ..Default::default() });
     for file in &mut set.file {
-        file.message_type.push(image_extension());
+        file.message_type.extend(image_extension());
         for message in &mut file.message_type {
             if message.name.as_deref() == Some("FileDescriptorProto") {
                 let ty = (Type::TYPE_MESSAGE, Some(".google.protobuf.ImageFileExtension"));
@@ -82,17 +93,26 @@ fn empty() -> Result<DynamicMessage, String> {
     table.map(DynamicMessage::new).ok_or_else(|| format!("{DESCRIPTOR} declares no FileDescriptorSet"))
 }
 
-fn image_extension() -> DescriptorProto {
-    let number = |name, number, label, ty| field(name, number, label, (ty, None));
-    DescriptorProto {
-        name: Some("ImageFileExtension".into()),
-        field: vec![
-            number("is_import", 1, Label::LABEL_OPTIONAL, Type::TYPE_BOOL),
-            number("is_syntax_unspecified", 3, Label::LABEL_OPTIONAL, Type::TYPE_BOOL),
-            number("unused_dependency", 4, Label::LABEL_REPEATED, Type::TYPE_INT32),
-        ],
-        ..Default::default()
-    }
+fn image_extension() -> [DescriptorProto; 3] {
+    let one = |name, number, ty| field(name, number, Label::LABEL_OPTIONAL, (ty, None));
+    let text = |name, number| one(name, number, Type::TYPE_STRING);
+    let message =
+        |name, number, ty| field(name, number, Label::LABEL_OPTIONAL, (Type::TYPE_MESSAGE, Some(ty)));
+    let unused = field("unused_dependency", 4, Label::LABEL_REPEATED, (Type::TYPE_INT32, None));
+    let parts: [(&str, Vec<FieldDescriptorProto>); 3] = [
+        (
+            "ImageFileExtension",
+            vec![
+                one("is_import", 1, Type::TYPE_BOOL),
+                message("module_info", 2, ".google.protobuf.ImageModuleInfo"),
+                one("is_syntax_unspecified", 3, Type::TYPE_BOOL),
+                unused,
+            ],
+        ),
+        ("ImageModuleInfo", vec![message("name", 1, ".google.protobuf.ImageModuleName"), text("commit", 2)]),
+        ("ImageModuleName", vec![text("remote", 1), text("owner", 2), text("repository", 3)]),
+    ];
+    parts.map(|(name, field)| DescriptorProto { name: Some(name.into()), field, ..Default::default() })
 }
 
 fn field(

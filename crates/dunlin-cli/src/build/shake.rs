@@ -9,27 +9,48 @@ use dunlin_protobuf::descriptor::{
 };
 use dunlin_protobuf::names::closest;
 
-/// Keeps the named types, services, methods, extensions or packages, and everything they refer to.
-pub(crate) fn keep(set: &mut FileDescriptorSet, names: &[String]) -> Result<(), String> {
+/// Keeps the named types, services, methods, extensions or packages, and everything they refer to; all that there
+/// is if none are named. Leaves out what is excluded, and the fields and methods that need it.
+pub(crate) fn keep(set: &mut FileDescriptorSet, names: &[String], excluded: &[String]) -> Result<(), String> {
     let kept = {
         let index = Index::new(set);
-        let mut closure =
-            Closure { index: &index, kept: HashSet::new(), used: HashMap::new(), queue: Vec::new() };
+        let excluded = excluded_elements(&index, excluded)?;
+        let mut closure = Closure {
+            index: &index,
+            excluded: &excluded,
+            kept: HashSet::new(),
+            used: HashMap::new(),
+            queue: Vec::new(),
+        };
         for name in names {
-            closure.start(name.strip_prefix('.').unwrap_or(name))?;
+            let elements = index.named(name)?;
+            if let [element] = elements.as_slice()
+                && excluded.contains(*element)
+            {
+                return Err(format!("type \"{element}\" is to be kept and left out"));
+            }
+            elements.into_iter().for_each(|element| closure.need(element, None));
+        }
+        if names.is_empty() {
+            index.elements.keys().for_each(|element| closure.need(element, None));
         }
         closure.run();
-        Kept { names: closure.kept.iter().map(|n| (*n).to_owned()).collect(), used: owned(&closure.used) }
+        let names = closure.kept.iter().map(|n| (*n).to_owned()).collect();
+        let used = owned(&closure.used);
+        Kept { names, used, excluded }
     };
     let mut pruners = Vec::with_capacity(set.file.len());
     for mut file in std::mem::take(&mut set.file) {
+        let is_empty = |file: &FileDescriptorProto| {
+            file.message_type.is_empty()
+                && file.enum_type.is_empty()
+                && file.service.is_empty()
+                && file.extension.is_empty()
+        };
+        let was_empty = is_empty(&file);
         let mut pruner = Pruner { kept: &kept, moved: HashMap::new() };
         pruner.elements(&mut file);
-        let is_empty = file.message_type.is_empty()
-            && file.enum_type.is_empty()
-            && file.service.is_empty()
-            && file.extension.is_empty();
-        if !is_empty {
+        if !is_empty(&file) || (was_empty && names.is_empty()) {
             pruners.push(pruner);
             set.file.push(file);
         }
@@ -42,6 +63,41 @@ pub(crate) fn keep(set: &mut FileDescriptorSet, names: &[String]) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// What is left out: what is named, all in it, and what cannot be without it.
+fn excluded_elements(index: &Index<'_>, names: &[String]) -> Result<HashSet<String>, String> {
+    let mut excluded = HashSet::new();
+    for name in names {
+        for element in index.named(name)? {
+            let inner = format!("{element}.");
+            excluded.extend(index.elements.keys().filter(|other| other.starts_with(&inner)).cloned());
+            excluded.insert(element.to_owned());
+        }
+    }
+    if excluded.is_empty() {
+        return Ok(excluded);
+    }
+    // Nothing needs one of these but fields, so once is enough.
+    let is_excluded = |name: &Option<String>| excluded.contains(full(name.as_deref()));
+    let mut more = Vec::new();
+    for (name, (element, _)) in &index.elements {
+        let cannot_be = match element {
+            Element::Message(message) => {
+                let is_entry =
+                    message.options.as_ref().is_some_and(|options| options.map_entry == Some(true));
+                is_entry && message.field.iter().any(|field| is_excluded(&field.type_name))
+            }
+            Element::Method(method, _) => is_excluded(&method.input_type) || is_excluded(&method.output_type),
+            Element::Extension(field) => is_excluded(&field.extendee) || is_excluded(&field.type_name),
+            Element::Enum(_) | Element::Service(_) => false,
+        };
+        if cannot_be {
+            more.push(name.clone());
+        }
+    }
+    excluded.extend(more);
+    Ok(excluded)
 }
 
 fn owned(used: &HashMap<&str, BTreeSet<&str>>) -> HashMap<String, BTreeSet<String>> {
@@ -125,8 +181,37 @@ impl<'s> Index<'s> {
     }
 }
 
+impl Index<'_> {
+    /// What a name stands for: one element, or all of a package; with `.**`, of inner packages too.
+    fn named(&self, name: &str) -> Result<Vec<&str>, String> {
+        let name = name.strip_prefix('.').unwrap_or(name);
+        if let Some((name, _)) = self.elements.get_key_value(name) {
+            return Ok(vec![name]);
+        }
+        let is_meant = |element: &str, path: &str| match name.strip_suffix(".**") {
+            // The element itself and everything below its name.
+            Some(base) => {
+                element.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            }
+            None => {
+                let package = name.strip_suffix(".*").unwrap_or(name);
+                self.files[path].package.as_deref() == Some(package)
+            }
+        };
+        let elements = self.elements.iter().filter(|(element, (_, path))| is_meant(element, path));
+        let found: Vec<&str> = elements.map(|(element, _)| element.as_str()).collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let names = self.elements.keys().map(String::as_str);
+        let hint = closest(name, names).map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
+        Err(format!("type \"{name}\" is not in the input{hint}"))
+    }
+}
+
 struct Closure<'i, 's> {
     index: &'i Index<'s>,
+    excluded: &'i HashSet<String>,
     kept: HashSet<&'i str>,
     /// Per file, the files whose elements it needs.
     used: HashMap<&'i str, BTreeSet<&'i str>>,
@@ -134,39 +219,11 @@ struct Closure<'i, 's> {
 }
 
 impl<'i, 's: 'i> Closure<'i, 's> {
-    fn start(&mut self, name: &str) -> Result<(), String> {
-        if let Some((name, _)) = self.index.elements.get_key_value(name) {
-            self.need(name, None);
-            return Ok(());
-        }
-        let mut found = false;
-        for (element, (_, path)) in &self.index.elements {
-            let is_wanted = match name.strip_suffix(".**") {
-                // The element itself and everything below its name, inner packages too.
-                Some(base) => {
-                    element.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-                }
-                // A package: everything in it.
-                None => {
-                    let package = name.strip_suffix(".*").unwrap_or(name);
-                    self.index.files[path].package.as_deref() == Some(package)
-                }
-            };
-            if is_wanted {
-                self.need(element, None);
-                found = true;
-            }
-        }
-        if found {
-            return Ok(());
-        }
-        let names = self.index.elements.keys().map(String::as_str);
-        let hint = closest(name, names).map(|n| format!("; did you mean \"{n}\"?")).unwrap_or_default();
-        Err(format!("type \"{name}\" is not in the input{hint}"))
-    }
-
     fn need(&mut self, name: &str, by: Option<&'i str>) {
         let Some((name, (_, path))) = self.index.elements.get_key_value(name) else { return };
+        if self.excluded.contains(name) {
+            return;
+        }
         if let Some(by) = by
             && by != *path
         {
@@ -270,6 +327,7 @@ impl<'i, 's: 'i> Closure<'i, 's> {
 struct Kept {
     names: HashSet<String>,
     used: HashMap<String, BTreeSet<String>>,
+    excluded: HashSet<String>,
 }
 
 impl Kept {
@@ -342,10 +400,40 @@ impl Pruner<'_> {
                 message.reserved_name.clear();
                 message.options = None;
             }
+            if !self.kept.excluded.is_empty() {
+                self.fields(&mut message, &old_path, &new_path);
+            }
             self.place(old, index, Some((new.0, new.1, kept.len())));
             kept.push(message);
         }
         *messages = kept;
+    }
+
+    /// Takes out the fields whose types are left out, and oneofs that have no fields then.
+    fn fields(&mut self, message: &mut DescriptorProto, old: &[i32], new: &[i32]) {
+        let mut kept = Vec::new();
+        for (index, field) in std::mem::take(&mut message.field).into_iter().enumerate() {
+            if self.kept.excluded.contains(full(field.type_name.as_deref())) {
+                self.place((old, 2), index, None);
+            } else {
+                self.place((old, 2), index, Some((new, 2, kept.len())));
+                kept.push(field);
+            }
+        }
+        message.field = kept;
+        let mut oneofs = Vec::new();
+        for (index, oneof) in std::mem::take(&mut message.oneof_decl).into_iter().enumerate() {
+            let mut members =
+                message.field.iter_mut().filter(|field| field.oneof_index == Some(index as i32)).peekable();
+            if members.peek().is_none() {
+                self.place((old, 8), index, None);
+                continue;
+            }
+            members.for_each(|field| field.oneof_index = Some(oneofs.len() as i32));
+            self.place((old, 8), index, Some((new, 8, oneofs.len())));
+            oneofs.push(oneof);
+        }
+        message.oneof_decl = oneofs;
     }
 
     fn enums(

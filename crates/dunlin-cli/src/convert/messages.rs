@@ -6,10 +6,12 @@ use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
 use dunlin_protobuf::table::TableRef;
 use dunlin_protobuf::wire::{Reader, write};
 use dunlin_protobuf::{DecodeOptions, EncodeOptions, Registry, json, text};
+use dunlin_validate::{ValidationError, Validator};
 
 use super::guess;
 use crate::build::Failure;
 use crate::payload::{self, Format, Location};
+use crate::yaml;
 
 /// What stands between messages in text format; grpcurl's choice.
 const SEPARATOR: u8 = 0x1e;
@@ -55,6 +57,14 @@ impl Codec {
         let fail = |message: String| Failure::Other(format!("decode: {message}"));
         match format {
             Format::Json => self.read_json(bytes).map_err(|error| fail(format!("{shown}: {error}"))),
+            Format::Yaml => {
+                let documents =
+                    yaml::to_json(bytes).map_err(|message| fail(format!("{shown}: {message}")))?;
+                let messages = documents.iter().map(|json| self.decode_json(json.as_bytes()));
+                // Lines and columns would be those of the JSON in between.
+                let place = |error: json::JsonError| format!("{shown}: {}: {}", error.path(), error.kind());
+                messages.collect::<Result<_, _>>().map_err(|error| fail(place(error)))
+            }
             Format::Text => {
                 let parts = bytes.split(|&byte| byte == SEPARATOR);
                 let messages = parts.map(|part| self.read_text(part));
@@ -75,16 +85,36 @@ impl Codec {
         }
     }
 
-    fn read_json(&self, bytes: &[u8]) -> Result<Vec<DynamicMessage>, json::JsonError> {
+    /// Whether all messages keep the rules of their schema.
+    pub(super) fn validate(&self, messages: &[DynamicMessage], shown: &str) -> Result<(), Failure> {
+        let validator = Validator::new(self.pool.clone());
+        let mut faults = String::new();
+        for (index, message) in messages.iter().enumerate() {
+            let which = if messages.len() > 1 { format!("message {}: ", index + 1) } else { String::new() };
+            match validator.validate(message) {
+                Ok(()) => {}
+                Err(ValidationError::Violations(violations)) => {
+                    for violation in &violations.violations {
+                        faults.push_str(&format!("\n  {which}{violation}"));
+                    }
+                }
+                Err(error) => return Err(Failure::Other(format!("validate: {shown}: {which}{error}"))),
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Failure::Other(format!("validate: {shown}:{faults}"))) }
+    }
+
+    fn decode_json(&self, bytes: &[u8]) -> Result<DynamicMessage, json::JsonError> {
         let mut options = json::DecodeOptions::new().registry(&self.registry);
         if self.ignore_unknown {
             options = options.ignore_unknown();
         }
-        let decode = |bytes: &[u8]| {
-            let mut message = DynamicMessage::new(self.table.clone());
-            options.merge(&mut message, bytes).map(|()| message)
-        };
-        let first = decode(bytes);
+        let mut message = DynamicMessage::new(self.table.clone());
+        options.merge(&mut message, bytes).map(|()| message)
+    }
+
+    fn read_json(&self, bytes: &[u8]) -> Result<Vec<DynamicMessage>, json::JsonError> {
+        let first = self.decode_json(bytes);
         if first.is_ok() {
             return first.map(|message| vec![message]);
         }
@@ -99,7 +129,7 @@ impl Codec {
         if parts.len() < 2 || !bytes[start..].trim_ascii().is_empty() {
             return first.map(|message| vec![message]);
         }
-        parts.into_iter().map(decode).collect()
+        parts.into_iter().map(|part| self.decode_json(part)).collect()
     }
 
     fn read_text(&self, bytes: &[u8]) -> Result<DynamicMessage, text::TextError> {
@@ -144,12 +174,16 @@ impl Codec {
                     out.extend(bytes);
                 }
                 Format::Json => {
-                    let json = self
-                        .json_options(to)
-                        .to_string(message)
-                        .map_err(|error| Failure::Other(format!("encode: {error}")))?;
-                    out.extend(json.into_bytes());
+                    out.extend(self.json(message, to)?.into_bytes());
                     out.push(b'\n');
+                }
+                Format::Yaml => {
+                    if index > 0 {
+                        out.extend(b"---\n");
+                    }
+                    let yaml = yaml::from_json(&self.json(message, to)?)
+                        .map_err(|message| Failure::Other(format!("encode: {message}")))?;
+                    out.extend(yaml.into_bytes());
                 }
                 Format::Text => {
                     if index > 0 {
@@ -165,7 +199,7 @@ impl Codec {
         Ok(out)
     }
 
-    fn json_options(&self, to: &Location) -> json::EncodeOptions<'_> {
+    fn json(&self, message: &DynamicMessage, to: &Location) -> Result<String, Failure> {
         let mut options = json::EncodeOptions::new().registry(&self.registry);
         if to.proto_names {
             options = options.preserve_proto_names();
@@ -173,7 +207,7 @@ impl Codec {
         if to.enum_numbers {
             options = options.enums_as_numbers();
         }
-        options
+        options.to_string(message).map_err(|error| Failure::Other(format!("encode: {error}")))
     }
 }
 
@@ -209,7 +243,7 @@ pub(super) fn split(bytes: &[u8], format: Format, shown: &str) -> Result<Vec<Vec
                 rest = behind;
             }
         }
-        Format::Json | Format::Text => {
+        Format::Json | Format::Text | Format::Yaml => {
             return Err(fail(
                 "this needs messages in wire format: binpb, hex, base64, delimited or grpc".into(),
             ));

@@ -19,9 +19,7 @@ pub(super) struct Managed {
 pub(super) struct Disable {
     pub(super) file_option: Option<String>,
     pub(super) field_option: Option<String>,
-    /// Modules of a registry; no file here is of one.
-    pub(super) has_module: bool,
-    pub(super) path: Option<String>,
+    pub(super) scope: Scope,
     pub(super) field: Option<String>,
 }
 
@@ -30,9 +28,23 @@ pub(super) struct Disable {
 pub(super) struct Override {
     pub(super) option: String,
     pub(super) value: String,
-    pub(super) has_module: bool,
-    pub(super) path: Option<String>,
+    pub(super) scope: Scope,
     pub(super) field: Option<String>,
+}
+
+/// The files that a rule is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// The `name` that buf.yaml gives their module.
+    pub(super) module: Option<String>,
+    /// A file or folder, as it is imported.
+    pub(super) path: Option<String>,
+}
+
+impl Scope {
+    fn holds(&self, file: &str, module: Option<&str>) -> bool {
+        (self.module.is_none() || self.module.as_deref() == module) && holds(self.path.as_deref(), file)
+    }
 }
 
 const TEXTS: [&str; 17] = [
@@ -78,10 +90,6 @@ impl Override {
             _ => Err(format!("unknown option `{name}`")),
         }
     }
-
-    fn is_for(&self, file: &str) -> bool {
-        !self.has_module && holds(self.path.as_deref(), file)
-    }
 }
 
 fn holds(path: Option<&str>, file: &str) -> bool {
@@ -108,14 +116,14 @@ fn js_type(name: &str) -> Option<JsType> {
 }
 
 impl Managed {
-    /// Sets the options of a file.
-    pub(super) fn apply(&self, file: &mut FileDescriptorProto) {
+    /// Sets the options of a file, which is of this module.
+    pub(super) fn apply(&self, file: &mut FileDescriptorProto, module: Option<&str>) {
         let path = file.name.clone().unwrap_or_default();
         if !self.enabled || wellknown::source(&path).is_some() {
             return;
         }
         let package = file.package.clone().unwrap_or_default();
-        let rules = Rules { managed: self, path: &path, package: &package };
+        let rules = Rules { managed: self, path: &path, package: &package, module };
         rules.file_options(file.options.get_or_insert_default());
         if self.overrides.iter().any(|rule| rule.option == "jstype") {
             let scope = package.clone();
@@ -130,6 +138,7 @@ struct Rules<'m> {
     managed: &'m Managed,
     path: &'m str,
     package: &'m str,
+    module: Option<&'m str>,
 }
 
 impl Rules<'_> {
@@ -139,14 +148,14 @@ impl Rules<'_> {
                 Some(name) => name == option,
                 None => rule.field_option.is_none() && rule.field.is_none(),
             };
-            is_option && !rule.has_module && holds(rule.path.as_deref(), self.path)
+            is_option && rule.scope.holds(self.path, self.module)
         })
     }
 
     /// The value, prefix and suffix that an option got.
     fn overridden(&self, option: &str) -> (Option<&str>, Option<&str>, Option<&str>) {
         let (mut value, mut prefix, mut suffix) = (None, None, None);
-        for rule in self.managed.overrides.iter().filter(|rule| rule.is_for(self.path)) {
+        for rule in self.managed.overrides.iter().filter(|rule| rule.scope.holds(self.path, self.module)) {
             let Some(kind) = rule.option.strip_prefix(option) else { continue };
             if !kind.is_empty() && self.is_disabled(&rule.option) {
                 continue;
@@ -247,14 +256,12 @@ impl Rules<'_> {
             let is_field = |wanted: &Option<String>| wanted.as_ref().is_none_or(|wanted| *wanted == name);
             let is_disabled = self.managed.disable.iter().any(|rule| {
                 let is_option = rule.field_option.as_ref().is_none_or(|option| option == "jstype");
-                let is_here = !rule.has_module && holds(rule.path.as_deref(), self.path);
+                let is_here = rule.scope.holds(self.path, self.module);
                 is_option && rule.file_option.is_none() && is_here && is_field(&rule.field)
             });
-            let last = self
-                .managed
-                .overrides
-                .iter()
-                .rfind(|rule| rule.option == "jstype" && rule.is_for(self.path) && is_field(&rule.field));
+            let last = self.managed.overrides.iter().rfind(|rule| {
+                rule.option == "jstype" && rule.scope.holds(self.path, self.module) && is_field(&rule.field)
+            });
             if let Some(new) = last.filter(|_| !is_disabled).and_then(|rule| js_type(&rule.value)) {
                 let options: &mut FieldOptions = field.options.get_or_insert_default();
                 options.jstype = Some(new);
@@ -425,7 +432,7 @@ mod tests {
         let rule = |option: &str, value: &str, path: Option<&str>| Override {
             option: option.into(),
             value: value.into(),
-            path: path.map(str::to_owned),
+            scope: Scope { module: None, path: path.map(str::to_owned) },
             ..Default::default()
         };
         let managed = Managed {
@@ -445,12 +452,51 @@ mod tests {
             package: Some("a.list".into()),
             ..Default::default()
         };
-        managed.apply(&mut file);
+        managed.apply(&mut file, None);
         let options = file.options.unwrap();
         assert_eq!(options.java_package.as_deref(), Some("org.a.list.pb"));
         assert_eq!(options.ruby_package, None);
         assert_eq!(options.php_namespace.as_deref(), Some("Mine"));
         assert_eq!(options.php_metadata_namespace.as_deref(), Some("A\\List_\\GPBMetadata"));
         assert_eq!(options.objc_class_prefix.as_deref(), Some("ALX"));
+    }
+
+    #[test]
+    fn rules_may_be_for_a_module() {
+        let module = |name: &str| Scope { module: Some(name.into()), path: None };
+        let rule = |value: &str, scope| Override {
+            option: "java_package".into(),
+            value: value.into(),
+            scope,
+            ..Default::default()
+        };
+        let off = Disable {
+            file_option: Some("ruby_package".into()),
+            scope: module("a"),
+            field_option: None,
+            field: None,
+        };
+        let managed = Managed {
+            enabled: true,
+            disable: vec![off],
+            overrides: vec![
+                rule("all", Scope::default()),
+                rule("of.a", module("a")),
+                rule("of.b", module("b")),
+            ],
+        };
+        let options = |module| {
+            let mut file = FileDescriptorProto {
+                name: Some("x.proto".into()),
+                package: Some("x".into()),
+                ..Default::default()
+            };
+            managed.apply(&mut file, module);
+            let options = file.options.unwrap();
+            (options.java_package.unwrap(), options.ruby_package.is_some())
+        };
+        assert_eq!(options(None), ("all".into(), true));
+        assert_eq!(options(Some("a")), ("of.a".into(), false));
+        assert_eq!(options(Some("b")), ("of.b".into(), true));
     }
 }

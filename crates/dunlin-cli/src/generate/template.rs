@@ -5,7 +5,7 @@ use std::path::Path;
 
 use saphyr::{LoadableYamlNode, Yaml};
 
-use super::managed::{Disable, Managed, Override};
+use super::managed::{Disable, Managed, Override, Scope};
 
 /// What to generate.
 #[derive(Debug, Default)]
@@ -26,6 +26,7 @@ pub(super) struct Plugin {
     pub(super) include_imports: bool,
     pub(super) include_wkt: bool,
     pub(super) types: Vec<String>,
+    pub(super) exclude_types: Vec<String>,
 }
 
 /// What generates.
@@ -61,13 +62,15 @@ pub(super) enum Strategy {
 pub(super) struct Input {
     pub(super) location: String,
     pub(super) types: Vec<String>,
+    pub(super) exclude_types: Vec<String>,
     pub(super) paths: Vec<String>,
     pub(super) exclude_paths: Vec<String>,
 }
 
 const BUILTIN: [&str; 10] =
     ["cpp", "csharp", "java", "kotlin", "objc", "php", "pyi", "python", "ruby", "rust"];
-const COMMON: [&str; 6] = ["out", "opt", "strategy", "include_imports", "include_wkt", "types"];
+const COMMON: [&str; 7] =
+    ["out", "opt", "strategy", "include_imports", "include_wkt", "types", "exclude_types"];
 
 /// Reads a template: the path of a file, or its text.
 pub(super) fn read(template: &str) -> Result<Template, String> {
@@ -220,9 +223,6 @@ impl<'s> Reader<'s> {
 }
 
 fn plugin_v2(plugin: &Mapping<'_, '_>) -> Result<Plugin, String> {
-    if plugin.get("exclude_types").is_some() {
-        return plugin.fail("`exclude_types` is not supported");
-    }
     plugin.known(&[&["local", "protoc_builtin", "protoc_path", "remote", "revision"], &COMMON])?;
     let local = plugin.texts("local")?;
     let program = match (local.as_slice(), plugin.text("protoc_builtin")?, plugin.text("remote")?) {
@@ -289,35 +289,58 @@ fn common(plugin: &Mapping<'_, '_>, program: Program) -> Result<Plugin, String> 
         include_imports,
         include_wkt,
         types: plugin.texts("types")?,
+        exclude_types: plugin.texts("exclude_types")?,
     })
 }
 
+/// Kinds of inputs, the options that say so behind `#`, and those that may be added.
+const KINDS: [(&str, &str, &[&str]); 9] = [
+    ("directory", "", &[]),
+    ("proto_file", "", &[]),
+    ("binary_image", "format=binpb", &["compression"]),
+    ("json_image", "format=json", &["compression"]),
+    ("text_image", "format=txtpb", &["compression"]),
+    ("yaml_image", "format=yaml", &["compression"]),
+    ("tarball", "format=tar", &["compression", "strip_components", "subdir"]),
+    ("zip_archive", "format=zip", &["strip_components", "subdir"]),
+    ("git_repo", "format=git", &["branch", "commit", "tag", "ref", "depth", "recurse_submodules", "subdir"]),
+];
+
 fn input(input: &Mapping<'_, '_>) -> Result<Input, String> {
-    const KINDS: [(&str, &str); 5] = [
-        ("directory", ""),
-        ("proto_file", ""),
-        ("binary_image", "#format=binpb"),
-        ("json_image", "#format=json"),
-        ("text_image", "#format=txtpb"),
-    ];
-    for kind in ["module", "tarball", "zip_archive", "yaml_image", "git_repo", "exclude_types"] {
-        if input.get(kind).is_some() {
-            return input
-                .fail(format_args!("`{kind}` is not supported; use a directory, proto_file or image"));
-        }
+    if let Some(name) = input.text("module")? {
+        return input.fail(format_args!(
+            "the module {name} is on a server, and nothing is fetched; copy it into a folder and name that by \
+             `directory`"
+        ));
     }
-    let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
-    input.known(&[&kinds, &["types", "paths", "exclude_paths"]])?;
-    let mut given = KINDS.iter().filter(|(kind, _)| input.get(kind).is_some());
-    let (Some((kind, options)), None) = (given.next(), given.next()) else {
+    let mut given = KINDS.iter().filter(|(kind, ..)| input.get(kind).is_some());
+    let (Some((kind, format, options)), None) = (given.next(), given.next()) else {
+        let kinds: Vec<&str> = KINDS.iter().map(|(kind, ..)| *kind).collect();
         return input.fail(format_args!("exactly one of {} is needed", kinds.join(", ")));
     };
+    input.known(&[&[*kind], *options, &["types", "exclude_types", "paths", "exclude_paths"]])?;
+    let mut said: Vec<String> =
+        Some(*format).filter(|format| !format.is_empty()).map(str::to_owned).into_iter().collect();
+    for option in *options {
+        if let Some(value) = input.text(option)? {
+            if value.contains(',') {
+                return input.fail(format_args!("`{option}` cannot hold a comma"));
+            }
+            said.push(format!("{option}={value}"));
+        }
+    }
+    let location = input.required(kind)?;
     Ok(Input {
-        location: format!("{}{options}", input.required(kind)?),
+        location: if said.is_empty() { location } else { format!("{location}#{}", said.join(",")) },
         types: input.texts("types")?,
+        exclude_types: input.texts("exclude_types")?,
         paths: input.texts("paths")?,
         exclude_paths: input.texts("exclude_paths")?,
     })
+}
+
+fn scope(rule: &Mapping<'_, '_>) -> Result<Scope, String> {
+    Ok(Scope { module: rule.text("module")?, path: rule.text("path")? })
 }
 
 fn managed(managed: &Mapping<'_, '_>) -> Result<Managed, String> {
@@ -327,8 +350,7 @@ fn managed(managed: &Mapping<'_, '_>) -> Result<Managed, String> {
         Ok(Disable {
             file_option: item.text("file_option")?,
             field_option: item.text("field_option")?,
-            has_module: item.get("module").is_some(),
-            path: item.text("path")?,
+            scope: scope(item)?,
             field: item.text("field")?,
         })
     };
@@ -341,8 +363,7 @@ fn managed(managed: &Mapping<'_, '_>) -> Result<Managed, String> {
         let new = Override {
             option,
             value: item.required("value")?,
-            has_module: item.get("module").is_some(),
-            path: item.text("path")?,
+            scope: scope(item)?,
             field: item.text("field")?,
         };
         new.check().or_else(|message| item.fail(message))?;
@@ -381,30 +402,30 @@ fn managed_v1(managed: &Mapping<'_, '_>) -> Result<Managed, String> {
     };
     for option in MANAGED_V1 {
         let Some(yaml) = managed.get(option) else { continue };
-        let rule = |value: String, has_module| Override {
+        let rule = |value: String, module: Option<String>| Override {
             option: option.to_owned(),
             value,
-            has_module,
+            scope: Scope { module, path: None },
             ..Default::default()
         };
         if yaml.as_mapping().is_none() {
-            add(managed, rule(managed.required(option)?, false))?;
+            add(managed, rule(managed.required(option)?, None))?;
             continue;
         }
         let rules = reader.mapping(yaml, &format!("managed.{option}"))?;
         rules.known(&[&["default", "except", "override"]])?;
         if let Some(value) = rules.text("default")? {
-            add(&rules, rule(value, false))?;
+            add(&rules, rule(value, None))?;
         }
-        if !rules.texts("except")?.is_empty() {
+        for module in rules.texts("except")? {
             disable.push(Disable {
                 file_option: Some(option.to_owned()),
-                has_module: true,
+                scope: Scope { module: Some(module), path: None },
                 ..Default::default()
             });
         }
-        for (_, value) in by_name(&rules)? {
-            add(&rules, rule(value, true))?;
+        for (module, value) in by_name(&rules)? {
+            add(&rules, rule(value, Some(module)))?;
         }
     }
     if let Some(yaml) = managed.get("override") {
@@ -415,7 +436,8 @@ fn managed_v1(managed: &Mapping<'_, '_>) -> Result<Managed, String> {
             let files = reader.mapping(files, &format!("managed.override.{name}"))?;
             for (file, value) in entries(&files)? {
                 let option = name.to_lowercase();
-                add(&files, Override { option, value, path: Some(file), ..Default::default() })?;
+                let scope = Scope { module: None, path: Some(file) };
+                add(&files, Override { option, value, scope, ..Default::default() })?;
             }
         }
     }
@@ -452,16 +474,19 @@ mod tests {
         let rules: Vec<_> = managed
             .overrides
             .iter()
-            .map(|rule| (rule.option.as_str(), rule.value.as_str(), rule.path.as_deref(), rule.has_module))
+            .map(|rule| {
+                let Scope { module, path } = &rule.scope;
+                (rule.option.as_str(), rule.value.as_str(), path.as_deref(), module.as_deref())
+            })
             .collect();
-        assert!(managed.enabled && managed.disable.len() == 1 && managed.disable[0].has_module);
+        assert!(managed.enabled && managed.disable.len() == 1 && managed.disable[0].scope.module.is_some());
         assert_eq!(
             rules,
             [
-                ("java_multiple_files", "false", None, false),
-                ("go_package_prefix", "example.com/gen", None, false),
-                ("go_package_prefix", "x", None, true),
-                ("java_package", "org.a", Some("a.proto"), false),
+                ("java_multiple_files", "false", None, None),
+                ("go_package_prefix", "example.com/gen", None, None),
+                ("go_package_prefix", "x", None, Some("buf.build/c/d")),
+                ("java_package", "org.a", Some("a.proto"), None),
             ]
         );
         let bad = text.replace("JAVA_PACKAGE", "NOPE");
