@@ -7,17 +7,27 @@ use dunlin_http2::{Config, Connection, ErrorCode, Event, Field, HeadersKind, PRE
 
 const LIMITS: ListLimits = ListLimits { size: 8192, fields: 64 };
 
-/// Reads header blocks, each behind an octet with its length: no list is above its limit, and what is
-/// decoded is encoded and decoded to the same.
+/// Reads header blocks, each behind an octet with its length, 0 for the one before once more: no list is above its
+/// limit, what is remembered is what would be decoded, and what is decoded is encoded and decoded to the same.
 pub fn hpack(data: &[u8]) {
     let mut decoder = Decoder::new(4096);
+    let mut forgetful = Decoder::new(4096);
+    let mut before = &[][..];
     let mut encoder = Encoder::new(4096, ["authorization"]);
     let mut again = Decoder::new(4096);
     let mut rest = data;
     while let Some((&len, tail)) = rest.split_first() {
         let (block, tail) = tail.split_at(usize::from(len).min(tail.len()));
         rest = tail;
-        let Ok(list) = decoder.decode(block, LIMITS) else { return };
+        let block = if len == 0 { before } else { block };
+        before = block;
+        forgetful.shrink();
+        let fresh = forgetful.decode(block, LIMITS);
+        let list = match decoder.decode(block, LIMITS) {
+            Ok(list) => list,
+            Err(error) => return assert_eq!(fresh.err(), Some(error)),
+        };
+        assert_eq!(fresh.as_ref(), Ok(&list));
         let kept: usize = list.iter().map(|field| field.name.len() + field.value.len() + 32).sum();
         assert!(kept <= LIMITS.size && list.len() <= LIMITS.fields);
         let fields = |list: &dunlin_http2::HeaderList| {

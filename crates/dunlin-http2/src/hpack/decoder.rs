@@ -464,6 +464,52 @@ mod tests {
         assert!(!repeated("20 83"), "a size update");
     }
 
+    /// Blocks of all kinds of fields that come again and again, to one decoder that remembers them and one that
+    /// does not.
+    #[test]
+    fn what_is_remembered_is_what_would_be_decoded() {
+        let fields = [
+            "82",
+            "84",
+            "be",
+            "bf",
+            "c0",
+            "04 02 2f61",
+            "00 01 61 01 62",
+            "40 01 61 01 62",
+            "44 02 2f62",
+            "10 01 61 01 63",
+            "00 82 1c64 01 62",
+            "0f 2f 01 78",
+            "40 0a 63757374 6f6d2d6b6579 00",
+        ];
+        let mut state = 7u32;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as usize % below
+        };
+        let blocks: Vec<Vec<u8>> = (0..12)
+            .map(|_| (0..1 + random(5)).flat_map(|_| bytes(fields[random(fields.len())])).collect())
+            .collect();
+        let (mut decoder, mut forgetful) = (Decoder::new(160), Decoder::new(160));
+        let mut shared = 0;
+        for round in 0..4000 {
+            if round % 97 == 0 {
+                // The table shrinks, and grows again.
+                let update = bytes("20 3f 81 01");
+                decoder.decode(&update, LIMITS).expect("within the setting");
+                forgetful.decode(&update, LIMITS).expect("within the setting");
+            }
+            let block = &blocks[if round % 3 == 0 { random(blocks.len()) } else { round % 5 }];
+            shared += usize::from(decoder.remembered(block).is_some());
+            forgetful.shrink();
+            let (list, fresh) = (decoder.decode(block, LIMITS), forgetful.decode(block, LIMITS));
+            assert_eq!(list, fresh, "{block:02x?}");
+            assert_eq!(decoder.table.size(), forgetful.table.size());
+        }
+        assert!(shared > 100, "{shared}");
+    }
+
     #[test]
     fn a_list_over_its_limit_is_cut_and_the_table_is_kept() {
         let mut decoder = Decoder::new(4096);
