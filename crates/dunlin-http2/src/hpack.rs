@@ -4,6 +4,7 @@ mod decoder;
 mod encoder;
 mod huffman;
 mod integer;
+mod seen;
 mod static_table;
 mod table;
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop;
 
 use crate::pipe::Pipe;
 #[cfg(feature = "tls")]
@@ -108,11 +109,16 @@ impl AsyncWrite for Io {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let io = self.get_mut();
-        // Most often there is room, and nobody to be woken. Reading is what the runtime counts.
+        // Most often there is room, and nobody to be woken. It counts for the runtime all the same, so that a task that
+        // only writes lets others go on.
         if let Io::Tcp(stream) = io {
+            let unit = ready!(coop::poll_proceed(cx));
             match stream.try_write(bytes) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
+                written => {
+                    unit.made_progress();
+                    return Poll::Ready(written);
+                }
             }
         }
         each!(io, stream => Pin::new(stream).poll_write(cx, bytes))
@@ -190,6 +196,26 @@ mod tests {
     fn a_stream_can_move_between_threads() {
         fn check<T: Send + Sync + Unpin>() {}
         check::<Io>();
+    }
+
+    /// With a peer that takes all, a task that only writes would never end its turn.
+    #[tokio::test]
+    async fn writes_count_for_the_runtime() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        near.writable().await.unwrap();
+        let mut io = Io::Tcp(near);
+        let written = std::future::poll_fn(|cx| {
+            let mut count = 0;
+            while count < 10_000 && Pin::new(&mut io).poll_write(cx, b"x").is_ready() {
+                count += 1;
+            }
+            Poll::Ready(count)
+        })
+        .await;
+        assert!((1..1000).contains(&written), "{written}");
+        drop(far);
     }
 
     #[tokio::test]

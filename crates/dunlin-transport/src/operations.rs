@@ -61,8 +61,12 @@ impl<O> Shared<O> {
     fn swap(&self, state: &mut State<O>, batch: &mut Vec<O>) -> bool {
         debug_assert!(batch.is_empty(), "operations of the batch before were not handled");
         self.is_any.store(false, Ordering::Relaxed);
+        if state.queue.is_empty() {
+            // The larger buffer stays with the driver, which knows when it is not needed.
+            return false;
+        }
         std::mem::swap(&mut state.queue, batch);
-        !batch.is_empty()
+        true
     }
 }
 

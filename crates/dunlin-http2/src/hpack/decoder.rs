@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::huffman;
 use super::integer::Reader;
+use super::seen::{Seen, fold, hash};
 use super::static_table::FIELDS;
 use super::table::{Table, Tag};
 use crate::header::{Class, FieldFlags, HeaderList, MessageKind, class_of};
@@ -60,8 +61,8 @@ pub struct ListLimits {
 
 /// Decodes the header blocks of one direction of a connection.
 ///
-/// A block that changes no table is not decoded again when it comes back, and a list that is dropped
-/// before the next one is asked for leaves its memory to it.
+/// A block that changes no table is not decoded again when it comes back (one with literals, once it has come twice),
+/// and a list that is dropped before the next one is asked for leaves its memory to it.
 #[derive(Debug)]
 pub struct Decoder {
     table: Table,
@@ -74,12 +75,16 @@ pub struct Decoder {
     /// Bytes that it costs.
     memory_len: usize,
     next_to_forget: usize,
+    /// Blocks with literals that are not remembered yet: most never come back.
+    seen: Seen<REMEMBERED>,
 }
 
 /// Blocks that are remembered. Clients call few methods at a time, servers send two kinds of block.
 const REMEMBERED: usize = 4;
 /// Of up to so many octets.
 const REMEMBERED_LEN: usize = 64;
+/// And with lists of up to so many bytes of memory, which can be larger than what they hold.
+const REMEMBERED_CAPACITY: usize = 1024;
 
 /// How a literal begins that is never to be put into a table (RFC 7541 §6.2.3).
 const NEVER_INDEXED: u8 = 0x10;
@@ -89,7 +94,16 @@ struct Remembered {
     block: [u8; REMEMBERED_LEN],
     len: u8,
     changes: u64,
+    limits: ListLimits,
     list: Arc<HeaderList>,
+}
+
+/// How likely a block is to come back with the same meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeats {
+    Never,
+    IfItDidBefore,
+    Always,
 }
 
 impl Remembered {
@@ -111,6 +125,7 @@ impl Decoder {
             memory: Vec::new(),
             memory_len: 0,
             next_to_forget: 0,
+            seen: Seen::default(),
         }
     }
 
@@ -154,7 +169,7 @@ impl Decoder {
         kind: MessageKind,
     ) -> Result<Arc<HeaderList>, DecodeError> {
         if !self.is_update_due
-            && let Some(found) = self.remembered(block)
+            && let Some(found) = self.remembered(block, limits)
         {
             return Ok(found);
         }
@@ -164,30 +179,40 @@ impl Decoder {
         }
         let fields = Arc::get_mut(&mut list).expect("nobody else has a new list");
         fields.clear();
-        let is_repeatable = self.decode_into(block, limits, fields)?;
+        let repeats = self.decode_into(block, limits, fields)?;
         fields.finish(kind);
-        if is_repeatable && block.len() <= REMEMBERED_LEN {
-            self.remember(block, &list);
+        let is_small = block.len() <= REMEMBERED_LEN && list.capacity() <= REMEMBERED_CAPACITY;
+        let is_worth_it = is_small
+            && match repeats {
+                Repeats::Never => false,
+                Repeats::IfItDidBefore => self.seen.has(fold(hash(self.table.changes(), block))),
+                Repeats::Always => true,
+            };
+        if is_worth_it {
+            self.remember(block, limits, &list);
         } else {
             self.scratch = Some(Arc::clone(&list));
         }
         Ok(list)
     }
 
-    fn remembered(&self, block: &[u8]) -> Option<Arc<HeaderList>> {
+    fn remembered(&self, block: &[u8], limits: ListLimits) -> Option<Arc<HeaderList>> {
         let is_it = |one: &&Remembered| {
-            one.changes == self.table.changes() && one.block.get(..usize::from(one.len)) == Some(block)
+            one.changes == self.table.changes()
+                && one.limits == limits
+                && one.block.get(..usize::from(one.len)) == Some(block)
         };
         self.memory.iter().find(is_it).map(|found| Arc::clone(&found.list))
     }
 
-    fn remember(&mut self, block: &[u8], list: &Arc<HeaderList>) {
+    fn remember(&mut self, block: &[u8], limits: ListLimits, list: &Arc<HeaderList>) {
         let mut stored = [0; REMEMBERED_LEN];
         stored[..block.len()].copy_from_slice(block);
         let new = Remembered {
             block: stored,
             len: block.len() as u8,
             changes: self.table.changes(),
+            limits,
             list: Arc::clone(list),
         };
         if self.memory.len() < REMEMBERED {
@@ -205,16 +230,17 @@ impl Decoder {
         self.scratch = Some(old.list);
     }
 
-    /// Whether the block means the same until the table changes, and has nothing that is not to be kept.
+    /// Whether the block means the same until the table changes, has nothing that is not to be kept, and nothing but
+    /// indexes.
     fn decode_into(
         &mut self,
         block: &[u8],
         limits: ListLimits,
         list: &mut HeaderList,
-    ) -> Result<bool, DecodeError> {
+    ) -> Result<Repeats, DecodeError> {
         let mut reader = Reader::new(block);
         let changes = self.table.changes();
-        let mut is_any_sensitive = false;
+        let mut repeats = Repeats::Always;
         self.size_updates(&mut reader)?;
         while let Some(first) = reader.byte() {
             if first & 0x80 != 0 {
@@ -223,14 +249,18 @@ impl Decoder {
             } else if first & 0xe0 == 0x20 {
                 return Err(DecodeError::SizeUpdatePlace);
             } else {
-                is_any_sensitive |= first & 0xf0 == NEVER_INDEXED;
+                repeats = match repeats {
+                    Repeats::Never => Repeats::Never,
+                    _ if first & 0xf0 == NEVER_INDEXED => Repeats::Never,
+                    _ => Repeats::IfItDidBefore,
+                };
                 self.literal(first, &mut reader, limits, list)?;
             }
             if list.size() > limits.size.saturating_mul(4) {
                 return Err(DecodeError::ListTooLarge { limit: limits.size.saturating_mul(4) });
             }
         }
-        Ok(!is_any_sensitive && changes == self.table.changes())
+        Ok(if changes == self.table.changes() { repeats } else { Repeats::Never })
     }
 
     fn size_updates(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
@@ -451,10 +481,13 @@ mod tests {
     fn a_repeated_block_with_literals_is_the_same_list_unless_it_inserts_or_is_secret() {
         let repeated = |block: &str| {
             let mut decoder = Decoder::new(4096);
+            // The first time might be the last.
             let first = decoder.decode(&bytes(block), LIMITS).expect("valid");
-            let again = decoder.decode(&bytes(block), LIMITS).expect("valid");
-            assert_eq!(fields(&first), fields(&again), "{block}");
-            Arc::ptr_eq(&first, &again)
+            let second = decoder.decode(&bytes(block), LIMITS).expect("valid");
+            let third = decoder.decode(&bytes(block), LIMITS).expect("valid");
+            assert_eq!((fields(&first), fields(&second)), (fields(&third), fields(&third)), "{block}");
+            assert!(!Arc::ptr_eq(&first, &second));
+            Arc::ptr_eq(&second, &third)
         };
         // As nghttp2 sends paths: the name by its index, the value as text.
         assert!(repeated("83 04 02 2f61"));
@@ -501,7 +534,7 @@ mod tests {
                 forgetful.decode(&update, LIMITS).expect("within the setting");
             }
             let block = &blocks[if round % 3 == 0 { random(blocks.len()) } else { round % 5 }];
-            shared += usize::from(decoder.remembered(block).is_some());
+            shared += usize::from(decoder.remembered(block, LIMITS).is_some());
             forgetful.shrink();
             let (list, fresh) = (decoder.decode(block, LIMITS), forgetful.decode(block, LIMITS));
             assert_eq!(list, fresh, "{block:02x?}");
@@ -519,6 +552,14 @@ mod tests {
         assert_eq!(list.len(), 2);
         let next = decoder.decode(&[0xbe], limits).expect("valid");
         assert_eq!(fields(&next), pairs(&[("c", "d")]));
+        let (short, long) = (ListLimits { fields: 1, ..LIMITS }, [0x82, 0x82]);
+        for (limits, len) in [(LIMITS, 2), (short, 1), (LIMITS, 2)] {
+            assert_eq!(
+                decoder.decode(&long, limits).map(|list| list.len()),
+                Ok(len),
+                "each has its own limits"
+            );
+        }
         let bomb = [0x82; 100];
         assert_eq!(decoder.decode(&bomb, limits).err(), Some(DecodeError::ListTooLarge { limit: 400 }));
     }

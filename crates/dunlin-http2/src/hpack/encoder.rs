@@ -1,5 +1,6 @@
 //! Header lists to header blocks (RFC 7541 §6).
 
+use super::seen::{Seen, fold, hash};
 use super::table::{Table, Tag};
 use super::{huffman, integer, static_table};
 use crate::header::{Class, Field, HeaderBlock};
@@ -17,8 +18,7 @@ pub struct Encoder {
     pending: Option<(usize, usize)>,
     never_indexed: Vec<Box<str>>,
     /// Hashes of fields that were sent as literals lately.
-    seen: [u32; SEEN],
-    next_seen: usize,
+    seen: Seen<SEEN>,
     cached: Vec<CachedBlock>,
     /// Bytes that they cost.
     cached_len: usize,
@@ -60,8 +60,7 @@ impl Encoder {
             own_limit,
             pending: (size < 4096).then_some((size, size)),
             never_indexed: never_indexed.into_iter().map(Into::into).collect(),
-            seen: [0; SEEN],
-            next_seen: 0,
+            seen: Seen::default(),
             cached: Vec::new(),
             cached_len: 0,
             next_to_forget: 0,
@@ -177,21 +176,12 @@ impl Encoder {
         };
         // A field that takes most of the table would push out all others.
         let is_small = (name.len() + value.len() + 32) * 4 <= self.table.max_size() * 3;
-        if is_small && (is_repeated || EAGER.contains(&field.name) || self.was_seen(hashes.1)) {
+        if is_small && (is_repeated || EAGER.contains(&field.name) || self.seen.has(hashes.1)) {
             literal(out, 0x40, 6, name_index, name, value);
             self.table.insert(name, value, Tag { class: Class::Regular, hashes });
         } else {
             literal(out, 0x00, 4, name_index, name, value);
         }
-    }
-
-    fn was_seen(&mut self, hash: u32) -> bool {
-        if self.seen.contains(&hash) {
-            return true;
-        }
-        self.seen[self.next_seen] = hash;
-        self.next_seen = (self.next_seen + 1) % SEEN;
-        false
     }
 }
 
@@ -221,21 +211,6 @@ fn string(out: &mut Vec<u8>, text: &[u8]) {
 fn hashes(name: &[u8], value: &[u8]) -> (u32, u32) {
     let name = hash(0, name);
     (fold(name), fold(hash(name, value)))
-}
-
-fn hash(seed: u64, text: &[u8]) -> u64 {
-    let mix = |state: u64, word: u64| (state ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    let mut chunks = text.chunks_exact(8);
-    let mut state = mix(seed, text.len() as u64);
-    for chunk in &mut chunks {
-        state = mix(state, u64::from_le_bytes(chunk.try_into().expect("chunks of eight")));
-    }
-    chunks.remainder().iter().fold(state, |state, &byte| mix(state, u64::from(byte)))
-}
-
-/// Never 0, which stands for nothing in the list of hashes that were seen.
-fn fold(hash: u64) -> u32 {
-    ((hash ^ (hash >> 32)) as u32) | 1
 }
 
 #[cfg(test)]
