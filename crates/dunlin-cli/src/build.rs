@@ -11,17 +11,17 @@ pub(crate) mod report;
 pub(crate) mod shake;
 mod unpack;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use dunlin_compiler::{Compilation, Compiler, DescriptorOptions};
+use dunlin_compiler::{Compilation, CompiledFile, Compiler, DescriptorOptions};
 
 use crate::payload::Format;
 use crate::print::complain;
 use input::Output;
-pub(crate) use reference::local_path;
+pub(crate) use input::{Local, local};
 
 /// Compiles schema files to a descriptor set.
 ///
@@ -259,8 +259,13 @@ fn run(args: &BuildArgs) -> Result<(), Failure> {
     let writer = image::Writer::new(&compilation, &modules, !args.as_file_descriptor_set);
     let mut kept = None;
     if !args.types.is_empty() || !args.exclude_types.is_empty() {
-        let mut set = compilation.file_descriptor_set(options);
+        // What is imported may be named, and decides which imports are needed.
+        let mut set = compilation.file_descriptor_set(DescriptorOptions { include_imports: true, ..options });
         shake::keep(&mut set, &args.types, &args.exclude_types)?;
+        if args.exclude_imports {
+            let inputs: HashSet<&str> = compilation.inputs().map(CompiledFile::path).collect();
+            set.file.retain(|file| file.name.as_deref().is_some_and(|name| inputs.contains(name)));
+        }
         kept = Some(set);
     }
     let produce = |out: &mut dyn Write| match &kept {

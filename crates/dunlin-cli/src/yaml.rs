@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use saphyr::{Scalar, ScalarStyle, Yaml, YamlEmitter, YamlLoader};
-use saphyr_parser::Parser;
+use saphyr_parser::{Event, Parser};
 
 /// How deep values may lie in each other. Messages are not decoded as deep.
 const MAX_DEPTH: usize = 200;
+/// How many values may lie in others with an anchor.
+const MAX_COPIES: usize = 100_000;
 
 /// The documents of a YAML text, each as JSON. Numbers keep their digits.
 ///
@@ -37,7 +39,7 @@ pub(crate) fn from_json(json: &str) -> Result<String, String> {
 
 /// The documents, with scalars as they are written.
 fn load(text: &str) -> Result<Vec<Yaml<'_>>, String> {
-    check_depth(text)?;
+    check(text)?;
     let mut loader = YamlLoader::default();
     loader.early_parse(false);
     Parser::new_from_str(text).load(&mut loader, true).map_err(|error| error.to_string())?;
@@ -47,18 +49,31 @@ fn load(text: &str) -> Result<Vec<Yaml<'_>>, String> {
     }
 }
 
-/// Values of any depth are made and dropped by functions that call themselves.
-fn check_depth(text: &str) -> Result<(), String> {
-    let mut depth = 0usize;
+/// Refuses what could not be loaded: values of any depth are made and dropped by functions that call themselves, and
+/// what has an anchor is copied, with all that has one inside of it.
+///
+/// # Errors
+/// What is wrong with the text.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    // Whether what is open has an anchor.
+    let mut open: Vec<bool> = Vec::new();
+    let (mut anchors, mut copies) = (0usize, 0usize);
     for event in Parser::new_from_str(text) {
-        use saphyr_parser::Event;
         match event.map_err(|error| error.to_string())?.0 {
-            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
+            Event::MappingStart(anchor, _) | Event::SequenceStart(anchor, _) => {
+                open.push(anchor > 0);
+                anchors += usize::from(anchor > 0);
+                copies += anchors;
+            }
+            Event::MappingEnd | Event::SequenceEnd => anchors -= usize::from(open.pop() == Some(true)),
+            Event::Scalar(..) | Event::Alias(_) => copies += anchors,
             _ => {}
         }
-        if depth > MAX_DEPTH {
+        if open.len() > MAX_DEPTH {
             return Err(too_deep());
+        }
+        if copies > MAX_COPIES {
+            return Err(format!("anchors stand for more than {MAX_COPIES} values"));
         }
     }
     Ok(())
@@ -109,6 +124,9 @@ fn write(node: &Yaml<'_>, depth: usize, out: &mut String) -> Result<(), String> 
 
 /// A scalar without quotes, by the core schema of YAML 1.2.
 fn plain(text: &str) -> Cow<'_, str> {
+    if text.is_empty() {
+        return "null".into();
+    }
     if is_json_number(text) {
         return text.into();
     }
@@ -177,9 +195,9 @@ mod tests {
     #[test]
     fn scalars_become_what_they_are_in_json() {
         let yaml =
-            b"a: 18446744073709551615\nb: 0x1f\nc: .inf\nd: yes\ne: 'true'\nf: true\ng: ~\nh: 1.50\ni: 007\n\
+            b"a: 18446744073709551615\nb: 0x1f\nc: .inf\nd: yes\ne: 'true'\nf: true\ng: ~\nn:\nh: 1.50\ni: 007\n\
                      j: {k: [1, -2e3]}\n";
-        let json = r#"{"a":18446744073709551615,"b":31,"c":"Infinity","d":"yes","e":"true","f":true,"g":null,"h":1.50,"i":7,"j":{"k":[1,-2e3]}}"#;
+        let json = r#"{"a":18446744073709551615,"b":31,"c":"Infinity","d":"yes","e":"true","f":true,"g":null,"n":null,"h":1.50,"i":7,"j":{"k":[1,-2e3]}}"#;
         assert_eq!(to_json(yaml), Ok(vec![json.to_owned()]));
         assert_eq!(to_json(b"1\n---\n2\n").map(|documents| documents.len()), Ok(2));
         assert_eq!(to_json(b"").map(|documents| documents.len()), Ok(0));
@@ -201,6 +219,8 @@ mod tests {
         assert!(to_json("[".repeat(1_000_000).as_bytes()).is_err());
         let deep = to_json("- ".repeat(100_000).as_bytes()).unwrap_err();
         assert!(deep.contains("200 deep"), "{deep}");
+        let copies = "&a [".repeat(199) + &"x,".repeat(100_000) + &"]".repeat(199);
+        assert!(to_json(copies.as_bytes()).unwrap_err().contains("anchors"));
         let laughs = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\n\
                       d: &d [*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e]\n";
         assert!(to_json(laughs.as_bytes()).is_err());

@@ -260,6 +260,56 @@ fn types_are_left_out_with_what_needs_them() {
 }
 
 #[test]
+fn custom_options_that_are_left_out_take_their_values_along() {
+    let folder = Folder::new(&[
+        (
+            "options.proto",
+            "syntax = \"proto3\";\npackage o;\nimport \"google/protobuf/descriptor.proto\";\n\
+             message Rule { string text = 1; }\n\
+             extend google.protobuf.FieldOptions { string secret = 50001; Rule rule = 50002; string kept = 50003; }\n\
+             extend google.protobuf.MessageOptions { Rule all = 50001; }\n",
+        ),
+        (
+            "a.proto",
+            "syntax = \"proto3\";\npackage a;\nimport \"options.proto\";\n\
+             message A {\n  option (o.all).text = \"x\";\n\
+             \x20 string a = 1 [(o.secret) = \"x\", (o.rule).text = \"y\", (o.kept) = \"z\"];\n}\n",
+        ),
+    ]);
+    let out = set(&folder, &["--exclude-type", "o.secret,o.Rule"]);
+    let a = out.file.iter().find(|file| file.name.as_deref() == Some("a.proto")).unwrap();
+    let message = &a.message_type[0];
+    assert!(message.options.as_ref().unwrap().unknown_fields.is_empty());
+    let numbers: Vec<u32> = {
+        let fields = &message.field[0].options.as_ref().unwrap().unknown_fields;
+        let mut reader = fields.reader();
+        let mut numbers = Vec::new();
+        while let Some(tag) = reader.tag().unwrap() {
+            numbers.push(tag.number);
+            reader.skip(tag).unwrap();
+        }
+        numbers
+    };
+    assert_eq!(numbers, [50003]);
+    let places: Vec<&[i32]> =
+        a.source_code_info.as_ref().unwrap().location.iter().map(|location| &location.path[..]).collect();
+    assert!(places.contains(&&[4, 0, 2, 0, 8, 50003][..]));
+    assert!(!places.iter().any(|place| place.contains(&50001) || place.contains(&50002)), "{places:?}");
+
+    // What is imported decides what is needed, also where it is not written.
+    let times = Folder::new(&[(
+        "t.proto",
+        "syntax = \"proto3\";\nimport \"google/protobuf/timestamp.proto\";\n\
+         message Kept { google.protobuf.Timestamp at = 1; }\nmessage Gone {}\n",
+    )]);
+    let kept = set(&times, &["--exclude-imports", "--exclude-type", "Gone"]);
+    assert_eq!(kept.file.len(), 1);
+    assert_eq!(kept.file[0].dependency, ["google/protobuf/timestamp.proto"]);
+    let none = set(&times, &["--exclude-imports", "--exclude-type", "google.protobuf.Timestamp"]);
+    assert!(none.file[0].dependency.is_empty() && none.file[0].message_type[0].field.is_empty());
+}
+
+#[test]
 fn an_input_that_is_not_there_is_an_error() {
     let folder = Folder::new(&[("empty/a.txt", "")]);
     for (input, want) in [

@@ -112,6 +112,8 @@ fn inputs_may_be_archives_and_types_left_out() {
 #[test]
 fn watching_generates_again_when_a_schema_changes() {
     let folder = shop(TEMPLATE);
+    // A folder that is new could hold schemas.
+    generate(&folder, &[]).succeeds();
     let mut command = folder.command(env!("CARGO_BIN_EXE_dunlin"));
     let mut child = Watching(command.args(["generate", "--watch"]).stderr(Stdio::piped()).spawn().unwrap());
     let mut said = BufReader::new(child.0.stderr.take().unwrap()).lines();

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode, Yaml};
 
+use crate::yaml;
+
 /// A module: a folder whose files are imported by their paths in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Module {
@@ -67,6 +69,7 @@ pub(crate) fn single(root: &Path) -> Workspace {
 
 fn load(path: &Path) -> Result<Yaml<'static>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    yaml::check(&text).map_err(|message| format!("{}: {message}", path.display()))?;
     let documents = Yaml::load_from_str(Box::leak(text.into_boxed_str()))
         .map_err(|error| format!("{}: {error}", path.display()))?;
     documents.into_iter().next().ok_or_else(|| format!("{}: the file is empty", path.display()))
@@ -282,6 +285,7 @@ mod tests {
             ("version: v2\nmodules:\n  - path: ../up", "leaves the folder"),
             ("version: v2\nmodules:\n  - path: a\n  - path: a", "listed twice"),
             ("modules: []", "`version` is missing"),
+            (&"- ".repeat(100_000), "200 deep"),
         ] {
             let error = workspace(&[("buf.yaml", text)]).unwrap_err();
             assert!(error.contains(want) && error.contains("buf.yaml"), "{text}: {error}");

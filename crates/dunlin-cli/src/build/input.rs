@@ -136,6 +136,40 @@ pub(crate) fn resolve(input: &str, args: &SchemaArgs) -> Result<Input, Failure> 
     modules(found, &workspace, input, args, |file| wanted.holds(&Place::of(file)))
 }
 
+/// What an input is made of here.
+pub(crate) enum Local {
+    /// The folders of modules.
+    Modules(Vec<PathBuf>),
+    /// A descriptor set or an archive.
+    File(PathBuf),
+}
+
+/// What an input is made of, if it is here: not standard input, and no repository.
+pub(crate) fn local(input: &str) -> Option<Local> {
+    let reference = Reference::parse(input).ok()?;
+    let path = Path::new(reference.path);
+    match reference.kind {
+        Kind::Git => None,
+        _ if !path.exists() => None,
+        Kind::Source => {
+            let folder = if path.is_dir() { path } else { path.parent()? };
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            // Configuration that is wrong may be mended in a moment.
+            let workspace = enclosing(folder, path, None).ok().flatten();
+            let roots =
+                workspace.into_iter().flat_map(|workspace| workspace.modules).map(|module| module.root);
+            // Without configuration a file is imported from the current folder, or from its own.
+            let own = if path.is_relative() && !path.starts_with("..") { Path::new(".") } else { folder };
+            let mut folders: Vec<PathBuf> = roots.collect();
+            if folders.is_empty() {
+                folders.push(if path.is_dir() { folder } else { own }.to_path_buf());
+            }
+            Some(Local::Modules(folders))
+        }
+        Kind::Descriptors(_) | Kind::Tar | Kind::Zip => Some(Local::File(path.to_path_buf())),
+    }
+}
+
 /// What an archive or repository holds, as if it were a folder. Its configuration ends where it does.
 fn unpacked(reference: &Reference<'_>, args: &SchemaArgs) -> Result<Input, Failure> {
     let root = unpack::unpack(reference)?;

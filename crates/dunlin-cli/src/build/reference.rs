@@ -114,8 +114,8 @@ impl<'a> Reference<'a> {
         let is_archive = matches!(self.kind, Kind::Tar | Kind::Zip);
         let fault = if (is_revised || recurse_submodules) && self.kind != Kind::Git {
             "branch, tag, ref, depth and recurse_submodules are for git; add `format=git`"
-        } else if branch.is_some() && tag.is_some() {
-            "branch and tag exclude each other"
+        } else if tag.is_some() && (branch.is_some() || reference.is_some()) {
+            "a tag excludes branch and ref"
         } else if self.subdir.is_some() && !is_archive && self.kind != Kind::Git {
             "subdir is for archives and git"
         } else if self.strip_components > 0 && !is_archive {
@@ -125,12 +125,6 @@ impl<'a> Reference<'a> {
         };
         Err(Failure::Other(format!("{}: {fault}", self.path)))
     }
-}
-
-/// The file or folder that an input is, if it is one here and not standard input.
-pub(crate) fn local_path(input: &str) -> Option<&Path> {
-    let path = Path::new(input.split_once('#').map_or(input, |(path, _)| path));
-    path.exists().then_some(path)
 }
 
 fn by_name(format: &str) -> Result<Kind, Failure> {
@@ -207,7 +201,8 @@ mod tests {
             ("a#format=x", "unknown format `x`"),
             ("a#x=y", "unknown option `x=y`"),
             ("a#branch=main", "format=git"),
-            ("a.git#branch=a,tag=b", "exclude each other"),
+            ("a.git#branch=a,tag=b", "a tag excludes"),
+            ("a.git#ref=a,tag=b", "a tag excludes"),
             ("a#subdir=b", "archives and git"),
             ("a.git#strip_components=1", "is for archives"),
             ("a.git#depth=x", "a number"),

@@ -1,4 +1,6 @@
-//! `--type`: some types of a descriptor set, and what they need.
+//! `--type` and `--exclude-type`: some types of a descriptor set, and what they need.
+
+mod options;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -12,9 +14,19 @@ use dunlin_protobuf::names::closest;
 /// Keeps the named types, services, methods, extensions or packages, and everything they refer to; all that there
 /// is if none are named. Leaves out what is excluded, and the fields and methods that need it.
 pub(crate) fn keep(set: &mut FileDescriptorSet, names: &[String], excluded: &[String]) -> Result<(), String> {
+    let (gone, numbers) = {
+        let index = Index::new(set);
+        let gone = excluded_elements(&index, excluded)?;
+        let numbers = excluded_options(&index, &gone);
+        (gone, numbers)
+    };
+    if !numbers.is_empty() {
+        // Before it is asked what is needed: a value may need types and imports.
+        set.file.iter_mut().for_each(|file| options::strip(file, &numbers));
+    }
     let kept = {
         let index = Index::new(set);
-        let excluded = excluded_elements(&index, excluded)?;
+        let excluded = gone;
         let mut closure = Closure {
             index: &index,
             excluded: &excluded,
@@ -98,6 +110,19 @@ fn excluded_elements(index: &Index<'_>, names: &[String]) -> Result<HashSet<Stri
     }
     excluded.extend(more);
     Ok(excluded)
+}
+
+/// The numbers of custom options that are left out.
+fn excluded_options(index: &Index<'_>, excluded: &HashSet<String>) -> options::Numbers {
+    let mut numbers = options::Numbers::new();
+    for (extended, extensions) in &index.extensions {
+        let Some(kind) = extended.strip_prefix("google.protobuf.") else { continue };
+        let gone = extensions.iter().filter(|(_, name)| excluded.contains(*name));
+        for (number, _) in gone {
+            numbers.entry(kind.to_owned()).or_default().insert(*number as u32);
+        }
+    }
+    numbers
 }
 
 fn owned(used: &HashMap<&str, BTreeSet<&str>>) -> HashMap<String, BTreeSet<String>> {

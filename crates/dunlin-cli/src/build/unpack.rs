@@ -84,7 +84,12 @@ fn place(name: &Path, reference: &Reference<'_>, folder: &Path) -> Option<PathBu
     (is_wanted && is_inside && !inner.as_os_str().is_empty()).then(|| folder.join(inner))
 }
 
+/// What a file or folder costs besides its content.
+const ENTRY: u64 = 4096;
+
 fn write(to: &Path, from: &mut impl Read, left: &mut u64) -> io::Result<()> {
+    let folders = to.components().count() as u64;
+    *left = left.checked_sub(ENTRY * folders).ok_or_else(too_large)?;
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -148,16 +153,21 @@ fn checkout(address: &str, revision: Revision<'_>, folder: &Path) -> Result<(), 
         _ => "HEAD".to_owned(),
     };
     git(folder, &["init", "--quiet"])?;
+    // Submodules may be named relative to it.
+    git(folder, &["config", "remote.origin.url", source])?;
     let depth = format!("--depth={}", revision.depth.unwrap_or(1).max(1));
     let fetch = |wanted: &str| git(folder, &["fetch", "--quiet", &depth, "--", source, wanted]);
     match revision.reference {
-        // What the server does not know by this name, such as `HEAD~1`, is looked up here.
-        Some(reference) if fetch(reference).is_err() => {
+        // What the server does not know by this name, such as `HEAD~1`, is looked up here. HEAD is the branch then.
+        Some(reference) if revision.branch.is_some() || fetch(reference).is_err() => {
             let all = "+refs/heads/*:refs/heads/*";
-            match revision.depth {
-                Some(_) => git(folder, &["fetch", "--quiet", "--tags", &depth, "--", source, "HEAD", all])?,
-                None => git(folder, &["fetch", "--quiet", "--tags", "--", source, "HEAD", all])?,
-            };
+            // No branch is checked out, though HEAD names one.
+            let mut arguments = vec!["fetch", "--quiet", "--tags", "--update-head-ok"];
+            if revision.depth.is_some() {
+                arguments.push(&depth);
+            }
+            arguments.extend(["--", source, &wanted, all]);
+            git(folder, &arguments)?;
             check_out(folder, "FETCH_HEAD")?;
             check_out(folder, reference)?;
         }
@@ -170,13 +180,24 @@ fn checkout(address: &str, revision: Revision<'_>, folder: &Path) -> Result<(), 
     if revision.recurse_submodules {
         git(folder, &["submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"])?;
     }
+    remove_links(folder).map_err(|error| format!("{address}: {error}"))
+}
+
+/// Links could lead anywhere; archives lose theirs too.
+fn remove_links(folder: &Path) -> io::Result<()> {
+    for entry in walkdir::WalkDir::new(folder).follow_links(false) {
+        let entry = entry.map_err(io::Error::other)?;
+        if entry.path_is_symlink() {
+            fs::remove_file(entry.path())?;
+        }
+    }
     Ok(())
 }
 
 fn check_out(folder: &Path, revision: &str) -> Result<(), String> {
     let commit = format!("{revision}^{{commit}}");
     let name = git(folder, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
-    git(folder, &["checkout", "--quiet", "--detach", name.trim()]).map(drop)
+    git(folder, &["checkout", "--quiet", "--force", "--detach", name.trim()]).map(drop)
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Result<String, String> {

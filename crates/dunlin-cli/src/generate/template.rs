@@ -5,6 +5,8 @@ use std::path::Path;
 
 use saphyr::{LoadableYamlNode, Yaml};
 
+use crate::yaml;
+
 use super::managed::{Disable, Managed, Override, Scope};
 
 /// What to generate.
@@ -84,6 +86,7 @@ pub(super) fn read(template: &str) -> Result<Template, String> {
 }
 
 fn parse(shown: &str, text: &str) -> Result<Template, String> {
+    yaml::check(text).map_err(|message| format!("{shown}: {message}"))?;
     let documents = Yaml::load_from_str(text).map_err(|error| format!("{shown}: {error}"))?;
     let root = documents.first().ok_or_else(|| format!("{shown}: the file is empty"))?;
     let reader = Reader { shown };
@@ -419,7 +422,7 @@ fn managed_v1(managed: &Mapping<'_, '_>) -> Result<Managed, String> {
         }
         for module in rules.texts("except")? {
             disable.push(Disable {
-                file_option: Some(option.to_owned()),
+                file_option: Some(option.strip_suffix("_prefix").unwrap_or(option).to_owned()),
                 scope: Scope { module: Some(module), path: None },
                 ..Default::default()
             });
