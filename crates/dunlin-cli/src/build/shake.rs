@@ -14,19 +14,10 @@ use dunlin_protobuf::names::closest;
 /// Keeps the named types, services, methods, extensions or packages, and everything they refer to; all that there
 /// is if none are named. Leaves out what is excluded, and the fields and methods that need it.
 pub(crate) fn keep(set: &mut FileDescriptorSet, names: &[String], excluded: &[String]) -> Result<(), String> {
-    let (gone, numbers) = {
-        let index = Index::new(set);
-        let gone = excluded_elements(&index, excluded)?;
-        let numbers = excluded_options(&index, &gone);
-        (gone, numbers)
-    };
-    if !numbers.is_empty() {
-        // Before it is asked what is needed: a value may need types and imports.
-        set.file.iter_mut().for_each(|file| options::strip(file, &numbers));
-    }
+    // Before it is asked what is needed: the value of an option may need types and imports.
+    let excluded = exclude(set, excluded)?;
     let kept = {
         let index = Index::new(set);
-        let excluded = gone;
         let mut closure = Closure {
             index: &index,
             excluded: &excluded,
@@ -77,6 +68,20 @@ pub(crate) fn keep(set: &mut FileDescriptorSet, names: &[String], excluded: &[St
     Ok(())
 }
 
+/// Takes the values of options that are excluded out of the set, and returns all that is.
+fn exclude(set: &mut FileDescriptorSet, names: &[String]) -> Result<HashSet<String>, String> {
+    if names.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let index = Index::new(set);
+    let excluded = excluded_elements(&index, names)?;
+    let numbers = excluded_options(&index, &excluded);
+    if !numbers.is_empty() {
+        set.file.iter_mut().for_each(|file| options::strip(file, &numbers));
+    }
+    Ok(excluded)
+}
+
 /// What is left out: what is named, all in it, and what cannot be without it.
 fn excluded_elements(index: &Index<'_>, names: &[String]) -> Result<HashSet<String>, String> {
     let mut excluded = HashSet::new();
@@ -86,9 +91,6 @@ fn excluded_elements(index: &Index<'_>, names: &[String]) -> Result<HashSet<Stri
             excluded.extend(index.elements.keys().filter(|other| other.starts_with(&inner)).cloned());
             excluded.insert(element.to_owned());
         }
-    }
-    if excluded.is_empty() {
-        return Ok(excluded);
     }
     // Nothing needs one of these but fields, so once is enough.
     let is_excluded = |name: &Option<String>| excluded.contains(full(name.as_deref()));

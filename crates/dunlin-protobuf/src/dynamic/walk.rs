@@ -23,6 +23,40 @@ fn many<K>(entry: WireEntry, values: &[impl Value<K>], out: &mut impl Walk) {
     }
 }
 
+#[inline(always)]
+fn one_i32(entry: WireEntry, value: &i32, out: &mut impl Walk) {
+    match entry.kind {
+        Kind::Sint32 => one::<Sint32>(entry, value, out),
+        Kind::Sfixed32 => one::<Sfixed32>(entry, value, out),
+        _ => one::<Int32>(entry, value, out),
+    }
+}
+
+#[inline(always)]
+fn one_i64(entry: WireEntry, value: &i64, out: &mut impl Walk) {
+    match entry.kind {
+        Kind::Sint64 => one::<Sint64>(entry, value, out),
+        Kind::Sfixed64 => one::<Sfixed64>(entry, value, out),
+        _ => one::<Int64>(entry, value, out),
+    }
+}
+
+#[inline(always)]
+fn one_u32(entry: WireEntry, value: &u32, out: &mut impl Walk) {
+    match entry.kind {
+        Kind::Fixed32 => one::<Fixed32>(entry, value, out),
+        _ => one::<Uint32>(entry, value, out),
+    }
+}
+
+#[inline(always)]
+fn one_u64(entry: WireEntry, value: &u64, out: &mut impl Walk) {
+    match entry.kind {
+        Kind::Fixed64 => one::<Fixed64>(entry, value, out),
+        _ => one::<Uint64>(entry, value, out),
+    }
+}
+
 impl Storage {
     /// Walks the value of a field.
     #[inline(always)]
@@ -31,24 +65,10 @@ impl Storage {
         match self {
             Self::String(Some(text)) => one::<Str>(entry, text, out),
             Self::Bool(Some(value)) => one::<Bool>(entry, value, out),
-            Self::I32(Some(value)) => match entry.kind {
-                Kind::Sint32 => one::<Sint32>(entry, value, out),
-                Kind::Sfixed32 => one::<Sfixed32>(entry, value, out),
-                _ => one::<Int32>(entry, value, out),
-            },
-            Self::I64(Some(value)) => match entry.kind {
-                Kind::Sint64 => one::<Sint64>(entry, value, out),
-                Kind::Sfixed64 => one::<Sfixed64>(entry, value, out),
-                _ => one::<Int64>(entry, value, out),
-            },
-            Self::U32(Some(value)) => match entry.kind {
-                Kind::Fixed32 => one::<Fixed32>(entry, value, out),
-                _ => one::<Uint32>(entry, value, out),
-            },
-            Self::U64(Some(value)) => match entry.kind {
-                Kind::Fixed64 => one::<Fixed64>(entry, value, out),
-                _ => one::<Uint64>(entry, value, out),
-            },
+            Self::I32(Some(value)) => one_i32(entry, value, out),
+            Self::I64(Some(value)) => one_i64(entry, value, out),
+            Self::U32(Some(value)) => one_u32(entry, value, out),
+            Self::U64(Some(value)) => one_u64(entry, value, out),
             Self::F32(Some(value)) => one::<Float>(entry, value, out),
             Self::F64(Some(value)) => one::<Double>(entry, value, out),
             Self::Bytes(Some(value)) => one::<Bytes>(entry, value, out),
@@ -100,24 +120,10 @@ impl MapKey {
         match self {
             Self::String(text) => one::<Str>(entry, text, out),
             Self::Bool(value) => one::<Bool>(entry, value, out),
-            Self::I32(value) => match entry.kind {
-                Kind::Sint32 => one::<Sint32>(entry, value, out),
-                Kind::Sfixed32 => one::<Sfixed32>(entry, value, out),
-                _ => one::<Int32>(entry, value, out),
-            },
-            Self::I64(value) => match entry.kind {
-                Kind::Sint64 => one::<Sint64>(entry, value, out),
-                Kind::Sfixed64 => one::<Sfixed64>(entry, value, out),
-                _ => one::<Int64>(entry, value, out),
-            },
-            Self::U32(value) => match entry.kind {
-                Kind::Fixed32 => one::<Fixed32>(entry, value, out),
-                _ => one::<Uint32>(entry, value, out),
-            },
-            Self::U64(value) => match entry.kind {
-                Kind::Fixed64 => one::<Fixed64>(entry, value, out),
-                _ => one::<Uint64>(entry, value, out),
-            },
+            Self::I32(value) => one_i32(entry, value, out),
+            Self::I64(value) => one_i64(entry, value, out),
+            Self::U32(value) => one_u32(entry, value, out),
+            Self::U64(value) => one_u64(entry, value, out),
         }
     }
 }
