@@ -93,9 +93,7 @@ impl DynamicMessage {
 
     /// The encoded message.
     pub fn encode_to_vec(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        crate::encode::encode_into(self, &mut out);
-        out
+        crate::encode::encode_to_vec(self)
     }
 
     /// Appends the encoded message to `out`.
@@ -146,7 +144,7 @@ impl Reflect for DynamicMessage {
         self.walk(out);
     }
 
-    fn write(&self, out: &mut Writer<'_, '_>) {
+    fn write(&self, out: &mut Writer<'_>) {
         self.walk(out);
     }
 }

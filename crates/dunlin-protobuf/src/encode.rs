@@ -1,4 +1,4 @@
-//! Any message into wire bytes: one pass for lengths, one that writes forward.
+//! Any message into wire bytes, in one pass that writes forward.
 //!
 //! Generated types describe their fields once, as a walk ([`Walk`]); measuring and writing are two
 //! walkers. Other messages are walked over their slots.
@@ -23,7 +23,6 @@ use crate::message::Reflect;
 use crate::raw;
 use crate::slot::SlotRef;
 use crate::table::{FieldTable, TableRef};
-use crate::wire::write::{varint, varint_len};
 
 /// A pass over the fields of a message, in ascending order of numbers.
 pub trait Walk {
@@ -78,40 +77,51 @@ pub trait Walk {
     }
 }
 
-/// The second pass.
-fn written<'o, M: Reflect + ?Sized>(message: &M, out: raw::Output<'o>, measure: &Measure) -> raw::Output<'o> {
-    let mut writer = Writer::new(out, measure);
-    message.write(&mut writer);
-    writer.finish()
+pub(crate) fn measured(measure: impl FnOnce(&mut Measure)) -> usize {
+    let mut out = Measure::default();
+    measure(&mut out);
+    out.total()
+}
+
+fn append<M: Reflect + ?Sized>(message: &M, deterministic: bool, out: &mut impl raw::Buffer) {
+    let measure = || measured(|out| message.measure(out));
+    raw::append(out, measure, |out| {
+        let mut writer = Writer::new(out, deterministic);
+        message.write(&mut writer);
+        writer.finish()
+    });
 }
 
 pub(crate) fn encode_into<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u8>) {
-    let mut measure = Measure::default();
-    message.measure(&mut measure);
-    raw::append(out, measure.total(), |out| written(message, out, &measure));
+    append(message, false, out);
 }
 
 pub(crate) fn encode_into_bytes<M: Reflect + ?Sized>(message: &M, out: &mut BytesMut) {
-    let mut measure = Measure::default();
-    message.measure(&mut measure);
-    raw::append_bytes(out, measure.total(), |out| written(message, out, &measure));
+    append(message, false, out);
+}
+
+pub(crate) fn encode_to_vec<M: Reflect + ?Sized>(message: &M) -> Vec<u8> {
+    let mut out = Vec::new();
+    append(message, false, &mut out);
+    out.shrink_to_fit();
+    out
 }
 
 pub(crate) fn encode_delimited<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u8>) {
-    let mut measure = Measure::default();
-    message.measure(&mut measure);
-    out.reserve(measure.total() + varint_len(measure.total() as u64));
-    varint(measure.total() as u64, out);
-    raw::append(out, measure.total(), |out| written(message, out, &measure));
+    let measure = || measured(|out| out.nested(|out| message.measure(out)));
+    raw::append(out, measure, |out| {
+        let mut writer = Writer::new(out, false);
+        writer.sized(0, |writer| message.write(writer));
+        writer.finish()
+    });
 }
 
 /// The bytes of one field that stands alone.
 pub(crate) fn encode_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef) -> Vec<u8> {
-    let mut measure = Measure::default();
-    walk_field(value, field, of, &mut measure);
     let mut out = Vec::new();
-    raw::append(&mut out, measure.total(), |out| {
-        let mut writer = Writer::new(out, &measure);
+    let measure = || measured(|out| walk_field(value, field, of, out));
+    raw::append(&mut out, measure, |out| {
+        let mut writer = Writer::new(out, false);
         walk_field(value, field, of, &mut writer);
         writer.finish()
     });
@@ -148,11 +158,8 @@ impl EncodeOptions {
 
     /// The encoded message.
     pub fn encode_to_vec(&self, message: &dyn Reflect) -> Vec<u8> {
-        let mut measure = Measure::default();
-        measure.deterministic = self.deterministic;
-        message.measure(&mut measure);
         let mut out = Vec::new();
-        raw::append(&mut out, measure.total(), |out| written(message, out, &measure));
+        append(message, self.deterministic, &mut out);
         out
     }
 }

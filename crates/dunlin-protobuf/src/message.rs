@@ -26,15 +26,15 @@ pub trait Reflect {
     /// Fields that the type does not know, and extensions.
     fn unknown_fields(&self) -> &UnknownFields;
 
-    /// The number of bytes when encoded; leaves the lengths of nested messages in `out`.
+    /// The number of bytes when encoded.
     #[doc(hidden)]
     fn measure(&self, out: &mut Measure) {
         crate::encode::measure_slots(self, out);
     }
 
-    /// Writes the fields, whose lengths were measured.
+    /// Writes the fields.
     #[doc(hidden)]
-    fn write(&self, out: &mut Writer<'_, '_>) {
+    fn write(&self, out: &mut Writer<'_>) {
         crate::encode::write_slots(self, out);
     }
 }
@@ -101,7 +101,7 @@ macro_rules! forward_reflect {
             (**self).measure(out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             (**self).write(out);
         }
     };
@@ -200,16 +200,12 @@ pub trait Message:
 
     /// The number of bytes of the encoded message.
     fn encoded_len(&self) -> usize {
-        let mut measure = Measure::default();
-        self.measure(&mut measure);
-        measure.total()
+        crate::encode::measured(|out| self.measure(out))
     }
 
     /// The encoded message.
     fn encode_to_vec(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.encode_into(&mut out);
-        out
+        crate::encode::encode_to_vec(self)
     }
 
     /// The encoded message, ready to be shared.
@@ -217,12 +213,12 @@ pub trait Message:
         self.encode_to_vec().into()
     }
 
-    /// Appends the encoded message to `out`, which grows once.
+    /// Appends the encoded message to `out`, which grows as it must.
     fn encode_into(&self, out: &mut Vec<u8>) {
         crate::encode::encode_into(self, out);
     }
 
-    /// Appends the encoded message to `out`, which grows once.
+    /// Appends the encoded message to `out`, which grows as it must.
     fn encode_into_bytes(&self, out: &mut BytesMut) {
         crate::encode::encode_into_bytes(self, out);
     }

@@ -141,7 +141,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -273,7 +273,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -364,7 +364,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -495,7 +495,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -681,7 +681,7 @@ pub mod quota_failure {
                 walk(self, out);
             }
             #[inline]
-            fn write(&self, out: &mut Writer<'_, '_>) {
+            fn write(&self, out: &mut Writer<'_>) {
                 walk(self, out);
             }
         }
@@ -831,7 +831,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -973,7 +973,7 @@ pub mod precondition_failure {
                 walk(self, out);
             }
             #[inline]
-            fn write(&self, out: &mut Writer<'_, '_>) {
+            fn write(&self, out: &mut Writer<'_>) {
                 walk(self, out);
             }
         }
@@ -1108,7 +1108,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1256,7 +1256,7 @@ pub mod bad_request {
                 walk(self, out);
             }
             #[inline]
-            fn write(&self, out: &mut Writer<'_, '_>) {
+            fn write(&self, out: &mut Writer<'_>) {
                 walk(self, out);
             }
         }
@@ -1400,7 +1400,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1549,7 +1549,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1686,7 +1686,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1822,7 +1822,7 @@ pub mod help {
                 walk(self, out);
             }
             #[inline]
-            fn write(&self, out: &mut Writer<'_, '_>) {
+            fn write(&self, out: &mut Writer<'_>) {
                 walk(self, out);
             }
         }
@@ -1960,7 +1960,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -2103,7 +2103,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }

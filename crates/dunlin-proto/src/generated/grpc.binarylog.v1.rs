@@ -115,7 +115,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -385,7 +385,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -522,7 +522,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -668,7 +668,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -811,7 +811,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -942,7 +942,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1076,7 +1076,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1219,7 +1219,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }

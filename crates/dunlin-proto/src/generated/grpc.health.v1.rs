@@ -56,7 +56,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -181,7 +181,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -286,7 +286,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -375,7 +375,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }

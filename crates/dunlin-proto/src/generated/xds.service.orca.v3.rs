@@ -62,7 +62,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }

@@ -22,13 +22,22 @@ pub trait Value<K> {
     fn measure(&self, number: u32, out: &mut Measure);
 
     /// Writes the value behind its tag.
-    fn write(&self, number: u32, out: &mut Writer<'_, '_>);
+    fn write(&self, number: u32, out: &mut Writer<'_>);
 
     /// Writes tag and value.
     #[inline(always)]
-    fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+    fn write_field(&self, number: u32, out: &mut Writer<'_>) {
         out.tag(number, Self::WIRE_TYPE);
         self.write(number, out);
+    }
+
+    /// Writes values without tags.
+    #[inline(always)]
+    fn write_run(values: &[Self], number: u32, out: &mut Writer<'_>)
+    where
+        Self: Sized,
+    {
+        values.iter().for_each(|value| value.write(number, out));
     }
 }
 
@@ -60,14 +69,18 @@ macro_rules! varints {
                 out.add(varint_len($raw));
             }
             #[inline(always)]
-            fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
+            fn write(&self, _: u32, out: &mut Writer<'_>) {
                 let $value = *self;
                 out.varint($raw);
             }
             #[inline(always)]
-            fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+            fn write_field(&self, number: u32, out: &mut Writer<'_>) {
                 let $value = *self;
                 out.varint_field(number, $raw);
+            }
+            #[inline(always)]
+            fn write_run(values: &[Self], _: u32, out: &mut Writer<'_>) {
+                out.varints(values, |&$value| $raw);
             }
         }
     )*};
@@ -95,8 +108,16 @@ impl<E: Enumeration> Value<Enum> for E {
         out.add(varint_len(self.number() as i64 as u64));
     }
     #[inline(always)]
-    fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
+    fn write(&self, _: u32, out: &mut Writer<'_>) {
         out.varint(self.number() as i64 as u64);
+    }
+    #[inline(always)]
+    fn write_field(&self, number: u32, out: &mut Writer<'_>) {
+        out.varint_field(number, self.number() as i64 as u64);
+    }
+    #[inline(always)]
+    fn write_run(values: &[Self], _: u32, out: &mut Writer<'_>) {
+        out.varints(values, |value| value.number() as i64 as u64);
     }
 }
 
@@ -114,8 +135,12 @@ macro_rules! fixed {
                 out.add($len);
             }
             #[inline(always)]
-            fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
+            fn write(&self, _: u32, out: &mut Writer<'_>) {
                 out.slice(&self.to_le_bytes());
+            }
+            #[inline(always)]
+            fn write_run(values: &[Self], _: u32, out: &mut Writer<'_>) {
+                out.arrays(values, |value| value.to_le_bytes());
             }
         }
     )*};
@@ -144,12 +169,12 @@ macro_rules! slices {
                 out.add(varint_len(self.len() as u64) + self.len());
             }
             #[inline(always)]
-            fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
+            fn write(&self, _: u32, out: &mut Writer<'_>) {
                 out.varint(self.len() as u64);
                 out.slice(AsRef::<[u8]>::as_ref(self));
             }
             #[inline(always)]
-            fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+            fn write_field(&self, number: u32, out: &mut Writer<'_>) {
                 out.slice_field(number, AsRef::<[u8]>::as_ref(self));
             }
         }
@@ -175,12 +200,12 @@ impl Value<Str> for SharedString {
         out.add(varint_len(self.len() as u64) + self.len());
     }
     #[inline(always)]
-    fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
+    fn write(&self, _: u32, out: &mut Writer<'_>) {
         out.varint(self.len() as u64);
         out.slice(self.as_bytes());
     }
     #[inline(always)]
-    fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
+    fn write_field(&self, number: u32, out: &mut Writer<'_>) {
         out.shared_field(number, self);
     }
 }
@@ -196,16 +221,12 @@ impl<M: Reflect> Value<Msg> for M {
         out.nested(|out| M::measure(self, out));
     }
     #[inline]
-    fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
-        let len = out.take_len();
-        out.varint(u64::from(len));
-        M::write(self, out);
+    fn write(&self, number: u32, out: &mut Writer<'_>) {
+        out.sized(number, |out| M::write(self, out));
     }
     #[inline]
-    fn write_field(&self, number: u32, out: &mut Writer<'_, '_>) {
-        let len = out.take_len();
-        out.len_field(number, len);
-        M::write(self, out);
+    fn write_field(&self, number: u32, out: &mut Writer<'_>) {
+        out.nested(number, |out| M::write(self, out));
     }
 }
 
@@ -221,7 +242,7 @@ impl<M: Reflect> Value<Grp> for M {
         out.add(crate::wire::write::tag_len(number));
     }
     #[inline]
-    fn write(&self, number: u32, out: &mut Writer<'_, '_>) {
+    fn write(&self, number: u32, out: &mut Writer<'_>) {
         M::write(self, out);
         out.varint(u64::from(number << 3 | WireType::EndGroup as u32));
     }

@@ -13,7 +13,7 @@ pub(crate) fn measure_slots<M: Reflect + ?Sized>(message: &M, out: &mut Measure)
     walk(message, out);
 }
 
-pub(crate) fn write_slots<M: Reflect + ?Sized>(message: &M, out: &mut Writer<'_, '_>) {
+pub(crate) fn write_slots<M: Reflect + ?Sized>(message: &M, out: &mut Writer<'_>) {
     walk(message, out);
 }
 

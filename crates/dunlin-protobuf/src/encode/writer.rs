@@ -1,30 +1,15 @@
 use alloc::vec::Vec;
 
-use super::{Value, Walk};
-use crate::raw::Output;
+use super::{Value, Walk, measured};
+use crate::raw::{Output, Written};
 use crate::wire::WireType;
-use crate::wire::write::{tag_len, varint_len};
+use crate::wire::write::{tag_len, varint_len, varint_to};
 use crate::{SharedString, UnknownFields};
 
-/// How many lengths are kept without memory from the heap.
-const INLINE: usize = 32;
-
-/// The first pass: how long everything becomes.
-#[derive(Debug)]
+/// How long everything becomes.
+#[derive(Debug, Default)]
 pub struct Measure {
     total: usize,
-    /// The lengths of nested messages and packed runs, in the order in which they are written.
-    inline: [u32; INLINE],
-    spilled: Vec<u32>,
-    count: usize,
-    pub(crate) deterministic: bool,
-}
-
-impl Default for Measure {
-    #[inline]
-    fn default() -> Self {
-        Self { total: 0, inline: [0; INLINE], spilled: Vec::new(), count: 0, deterministic: false }
-    }
 }
 
 impl Measure {
@@ -38,37 +23,12 @@ impl Measure {
         self.total += len;
     }
 
-    /// Reserves the place of a length that is known later.
-    #[inline]
-    fn open(&mut self) -> usize {
-        let at = self.count;
-        self.count += 1;
-        if at >= INLINE {
-            self.spilled.push(0);
-        }
-        at
-    }
-
-    #[inline]
-    fn close(&mut self, at: usize, len: usize) {
-        // A message of more than 4 GiB cannot be encoded; its length is not wrong here alone.
-        let len = len.min(u32::MAX as usize) as u32;
-        match self.inline.get_mut(at) {
-            Some(place) => *place = len,
-            None => self.spilled[at - INLINE] = len,
-        }
-    }
-
     /// Measures something with its length in front.
     #[inline]
     pub(crate) fn nested(&mut self, measure: impl FnOnce(&mut Self)) {
-        let at = self.open();
         let before = self.total;
-        self.total = 0;
         measure(self);
-        let len = self.total;
-        self.close(at, len);
-        self.total = before + varint_len(len as u64) + len;
+        self.total += varint_len((self.total - before) as u64);
     }
 }
 
@@ -89,7 +49,7 @@ impl Walk for Measure {
 
     #[inline(always)]
     fn is_sorted(&self) -> bool {
-        self.deterministic
+        false
     }
 
     #[inline(always)]
@@ -104,41 +64,165 @@ impl Walk for Measure {
     }
 }
 
-/// The second pass: writes forward into a buffer of the measured length.
+/// What is moved at once when its length takes another number of bytes than was left for it. What is longer waits
+/// until all is written, so that nothing is moved for each message around it.
+const MOVED_AT_ONCE: usize = 2048;
+
+/// Writes forward in one pass. The length of a nested message is written when its end is known, to the one or two
+/// bytes that were left for it: as many as the last one of a field of this number took.
 #[derive(Debug)]
-pub struct Writer<'w, 'o> {
+pub struct Writer<'o> {
     out: Output<'o>,
-    measure: &'w Measure,
-    next: usize,
+    deterministic: bool,
+    /// A bit for the numbers of fields, which share them: whether the last length took two bytes.
+    long: u64,
+    /// What does not fit where it belongs.
+    late: Vec<Late>,
+    /// The bytes by which all of `late` is longer than what was left for it.
+    late_len: usize,
 }
 
-impl<'w, 'o> Writer<'w, 'o> {
-    pub(crate) fn new(out: Output<'o>, measure: &'w Measure) -> Self {
-        Self { out, measure, next: 0 }
+/// A length that does not fit.
+#[derive(Debug)]
+struct Late {
+    /// Where it belongs, and the bytes that were left for it.
+    at: usize,
+    left: usize,
+    len: usize,
+}
+
+/// A nested message that is being written.
+struct Open {
+    /// Its first byte.
+    start: usize,
+    /// Whether two bytes were left for its length.
+    is_long: bool,
+    late_len: usize,
+}
+
+impl<'o> Writer<'o> {
+    pub(crate) fn new(out: Output<'o>, deterministic: bool) -> Self {
+        Self { out, deterministic, long: 0, late: Vec::new(), late_len: 0 }
     }
 
-    pub(crate) fn finish(self) -> Output<'o> {
-        self.out
-    }
-
-    /// The next of the measured lengths.
     #[inline]
-    pub(crate) fn take_len(&mut self) -> u32 {
-        let at = self.next;
-        self.next += 1;
-        match self.measure.inline.get(at) {
-            Some(&len) => len,
-            None => self.measure.spilled[at - INLINE],
+    pub(crate) fn finish(mut self) -> Written {
+        if !self.late.is_empty() {
+            self.insert();
+        }
+        self.out.finish()
+    }
+
+    /// Moves everything behind the lengths that did not fit to its place, from the back, each byte once.
+    #[cold]
+    fn insert(&mut self) {
+        let mut late = core::mem::take(&mut self.late);
+        late.sort_unstable_by_key(|late| late.at);
+        let mut from = self.out.len();
+        (0..self.late_len).for_each(|_| self.out.byte(0));
+        let mut to = self.out.len();
+        let bytes = self.out.written();
+        for late in late.iter().rev() {
+            let start = late.at + late.left;
+            bytes.copy_within(start..from, to - (from - start));
+            to -= from - start + varint_len(late.len as u64);
+            varint_to(&mut bytes[to..], late.len as u64);
+            from = late.at;
+        }
+    }
+
+    /// The bit for fields of a number.
+    #[inline(always)]
+    fn bit(number: u32) -> u64 {
+        1 << (number & 63)
+    }
+
+    /// Writes a length-delimited field.
+    #[inline(always)]
+    pub(crate) fn nested(&mut self, number: u32, write: impl FnOnce(&mut Self)) {
+        let tag = number << 3 | WireType::Len as u32;
+        if tag < 0x80 && self.long & Self::bit(number) == 0 {
+            self.out.two(tag as u8, 0);
+            self.body(number, false, write);
+        } else {
+            self.out.varint(u64::from(tag));
+            self.sized(number, write);
+        }
+    }
+
+    /// Writes something with its length in front.
+    #[inline]
+    pub(crate) fn sized(&mut self, number: u32, write: impl FnOnce(&mut Self)) {
+        let is_long = self.long & Self::bit(number) != 0;
+        if is_long {
+            self.out.two(0, 0);
+        } else {
+            self.out.byte(0);
+        }
+        self.body(number, is_long, write);
+    }
+
+    #[inline(always)]
+    fn body(&mut self, number: u32, is_long: bool, write: impl FnOnce(&mut Self)) {
+        let open = Open { start: self.out.len(), is_long, late_len: self.late_len };
+        write(self);
+        let len = self.out.len() - open.start;
+        if len < 0x80 && !is_long {
+            self.out.written()[open.start - 1] = len as u8;
+        } else {
+            self.close(number, &open);
+        }
+    }
+
+    #[inline(never)]
+    fn close(&mut self, number: u32, open: &Open) {
+        let len = self.out.len() - open.start + (self.late_len - open.late_len);
+        match (len, open.is_long) {
+            (0x80..0x4000, true) => {
+                let place = &mut self.out.written()[open.start - 2..open.start];
+                place.copy_from_slice(&[len as u8 | 0x80, (len >> 7) as u8]);
+            }
+            (0..0x80, true) => {
+                self.long &= !Self::bit(number);
+                let end = self.out.len();
+                let bytes = self.out.written();
+                bytes[open.start - 2] = len as u8;
+                bytes.copy_within(open.start..end, open.start - 1);
+                self.out.shorten(1);
+            }
+            (0x80..MOVED_AT_ONCE, false) => {
+                self.long |= Self::bit(number);
+                let end = self.out.len();
+                self.out.byte(0);
+                let bytes = self.out.written();
+                bytes.copy_within(open.start..end, open.start + 1);
+                bytes[open.start - 1] = len as u8 | 0x80;
+                bytes[open.start] = (len >> 7) as u8;
+            }
+            _ => {
+                self.long |= Self::bit(number);
+                let left = 1 + usize::from(open.is_long);
+                self.late.push(Late { at: open.start - left, left, len });
+                self.late_len += varint_len(len as u64) - left;
+            }
         }
     }
 
     #[inline(always)]
-    pub(crate) fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.out.byte(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.out.byte(value as u8);
+    pub(crate) fn varint(&mut self, value: u64) {
+        self.out.varint(value);
+    }
+
+    /// Values without tags.
+    #[inline(always)]
+    pub(crate) fn varints<T>(&mut self, values: &[T], raw: impl Fn(&T) -> u64) {
+        self.out.varints(values, raw);
+    }
+
+    /// Values without tags.
+    #[inline(always)]
+    pub(crate) fn arrays<T, const N: usize>(&mut self, values: &[T], raw: impl Fn(&T) -> [u8; N]) {
+        self.out.arrays(values, raw);
     }
 
     /// Tag and value of a varint field.
@@ -150,17 +234,6 @@ impl<'w, 'o> Writer<'w, 'o> {
         }
         self.varint(u64::from(tag));
         self.varint(value);
-    }
-
-    /// Tag and length of a length-delimited field.
-    #[inline(always)]
-    pub(crate) fn len_field(&mut self, number: u32, len: u32) {
-        let tag = number << 3 | WireType::Len as u32;
-        if tag < 0x80 && len < 0x80 {
-            return self.out.two(tag as u8, len as u8);
-        }
-        self.varint(u64::from(tag));
-        self.varint(u64::from(len));
     }
 
     /// A whole length-delimited field.
@@ -185,9 +258,8 @@ impl<'w, 'o> Writer<'w, 'o> {
 
     #[inline(never)]
     fn short_field(&mut self, tag: u8, bytes: &[u8]) {
-        match bytes.len() {
-            0..=32 => self.out.two_and_short(tag, bytes.len() as u8, bytes),
-            _ => self.long_field(tag.into(), bytes),
+        if !self.out.two_and_short(tag, bytes.len() as u8, bytes) {
+            self.long_field(tag.into(), bytes);
         }
     }
 
@@ -209,7 +281,7 @@ impl<'w, 'o> Writer<'w, 'o> {
     }
 }
 
-impl Walk for Writer<'_, '_> {
+impl Walk for Writer<'_> {
     #[inline(always)]
     fn member<K>(&mut self, number: u32, value: &impl Value<K>) {
         value.write_field(number, self);
@@ -218,25 +290,22 @@ impl Walk for Writer<'_, '_> {
     #[inline]
     fn packed<K>(&mut self, number: u32, values: &[impl Value<K>]) {
         if !values.is_empty() {
+            let len = measured(|out| values.iter().for_each(|value| value.measure(number, out)));
             self.tag(number, WireType::Len);
-            let len = self.take_len();
-            self.varint(u64::from(len));
-            for value in values {
-                value.write(number, self);
-            }
+            self.varint(len as u64);
+            self.out.ensure(len);
+            Value::write_run(values, number, self);
         }
     }
 
     #[inline(always)]
     fn is_sorted(&self) -> bool {
-        self.measure.deterministic
+        self.deterministic
     }
 
     #[inline(always)]
     fn entry(&mut self, number: u32, walk: impl FnOnce(&mut Self)) {
-        let len = self.take_len();
-        self.len_field(number, len);
-        walk(self);
+        self.nested(number, walk);
     }
 
     #[inline(always)]

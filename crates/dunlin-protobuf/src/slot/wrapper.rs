@@ -169,9 +169,7 @@ impl<K, T: Value<K>> Value<Wrapped<K>> for T {
     }
 
     #[inline]
-    fn write(&self, _: u32, out: &mut Writer<'_, '_>) {
-        let len = out.take_len();
-        out.varint(u64::from(len));
-        encode::Walk::implicit::<K>(out, 1, self);
+    fn write(&self, number: u32, out: &mut Writer<'_>) {
+        out.sized(number, |out| encode::Walk::implicit::<K>(out, 1, self));
     }
 }

@@ -92,7 +92,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -256,7 +256,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -437,7 +437,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -631,7 +631,7 @@ pub mod code_generator_response {
                 walk(self, out);
             }
             #[inline]
-            fn write(&self, out: &mut Writer<'_, '_>) {
+            fn write(&self, out: &mut Writer<'_>) {
                 walk(self, out);
             }
         }

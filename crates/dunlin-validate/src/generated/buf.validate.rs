@@ -127,7 +127,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -274,7 +274,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -420,7 +420,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -555,7 +555,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -784,7 +784,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1050,7 +1050,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1226,7 +1226,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1387,7 +1387,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1539,7 +1539,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1690,7 +1690,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1841,7 +1841,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -1992,7 +1992,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -2143,7 +2143,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -2294,7 +2294,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -2445,7 +2445,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -2596,7 +2596,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -2747,7 +2747,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -2898,7 +2898,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -3018,7 +3018,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -3354,7 +3354,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -3741,7 +3741,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -3955,7 +3955,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -4076,7 +4076,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -4240,7 +4240,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -4381,7 +4381,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -4544,7 +4544,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -4671,7 +4671,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -4846,7 +4846,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -4960,7 +4960,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -5130,7 +5130,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -5269,7 +5269,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }
@@ -5471,7 +5471,7 @@ const _: () = {
             walk(self, out);
         }
         #[inline]
-        fn write(&self, out: &mut Writer<'_, '_>) {
+        fn write(&self, out: &mut Writer<'_>) {
             walk(self, out);
         }
     }

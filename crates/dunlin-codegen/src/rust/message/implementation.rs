@@ -66,9 +66,7 @@ pub(super) fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: F
             code.line("#[inline]");
             code.block("fn measure(&self, out: &mut Measure) {", "}", |code| code.line("walk(self, out);"));
             code.line("#[inline]");
-            code.block("fn write(&self, out: &mut Writer<'_, '_>) {", "}", |code| {
-                code.line("walk(self, out);")
-            });
+            code.block("fn write(&self, out: &mut Writer<'_>) {", "}", |code| code.line("walk(self, out);"));
         }
     });
     code.gap();
