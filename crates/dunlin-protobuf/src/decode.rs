@@ -40,6 +40,8 @@ pub struct Context<'c> {
     left: usize,
     /// Room for more shared strings.
     buffer: BytesMut,
+    /// A message was made that has required fields.
+    requires: bool,
 }
 
 /// A `bytes` field shares the input only if it is at least this long, and half of it: a small
@@ -48,7 +50,7 @@ const SHARED_LEN: usize = 4096;
 
 impl<'c> Context<'c> {
     pub(crate) fn new(budget: Budget, registry: Option<&'c Registry>) -> Self {
-        Self { budget, source: None, registry, left: 0, buffer: BytesMut::new() }
+        Self { budget, source: None, registry, left: 0, buffer: BytesMut::new(), requires: false }
     }
 
     fn bytes(&self, value: &[u8], start: usize) -> Bytes {
@@ -73,6 +75,7 @@ impl<'c> Context<'c> {
     }
 }
 
+/// Reads into a message, which may only be taken for an empty one if it `is_new`.
 #[inline]
 pub(crate) fn decode_into<'a, M: Fields<'a> + ?Sized>(
     message: &mut M,
@@ -81,6 +84,7 @@ pub(crate) fn decode_into<'a, M: Fields<'a> + ?Sized>(
     limits: &Limits,
     registry: Option<&Registry>,
     partial: bool,
+    is_new: bool,
 ) -> Result<(), DecodeError> {
     if bytes.len() > limits.size {
         return Err(error::too_large(bytes.len(), limits));
@@ -91,9 +95,10 @@ pub(crate) fn decode_into<'a, M: Fields<'a> + ?Sized>(
         registry,
         left: bytes.len(),
         buffer: BytesMut::new(),
+        requires: !is_new,
     };
     message.merge_fields(bytes, 0, 0, &mut cx)?;
-    if !partial && message.table().has_required {
+    if !partial && cx.requires && message.table().has_required {
         required::check(message.as_reflect())?;
     }
     Ok(())
@@ -110,6 +115,7 @@ pub fn merge<'a, M: Fields<'a>>(
     cx: &mut Context<'_>,
 ) -> Result<usize, DecodeError> {
     let wire = &*table.wire;
+    cx.requires |= table.requires;
     // Fields mostly come in the order of their numbers, each once or in a row.
     let mut next = 0;
     while pos < buf.len() {

@@ -337,7 +337,7 @@ impl<'r> DecodeOptions<'r> {
     /// As there.
     pub fn decode<M: Message>(&self, bytes: &[u8]) -> Result<M, DecodeError> {
         let mut message = M::default();
-        self.run(&mut message, bytes, None)?;
+        self.run(&mut message, bytes, None, true)?;
         Ok(message)
     }
 
@@ -347,7 +347,7 @@ impl<'r> DecodeOptions<'r> {
     /// As [`Message::decode`].
     pub fn decode_bytes<M: Message>(&self, bytes: &Bytes) -> Result<M, DecodeError> {
         let mut message = M::default();
-        self.run(&mut message, bytes, Some(bytes))?;
+        self.run(&mut message, bytes, Some(bytes), true)?;
         Ok(message)
     }
 
@@ -357,7 +357,7 @@ impl<'r> DecodeOptions<'r> {
     /// As [`Message::decode`].
     pub fn decode_view<'a, V: View<'a>>(&self, bytes: &'a [u8]) -> Result<V, DecodeError> {
         let mut view = V::default();
-        self.run(&mut view, bytes, None)?;
+        self.run(&mut view, bytes, None, true)?;
         Ok(view)
     }
 
@@ -366,7 +366,7 @@ impl<'r> DecodeOptions<'r> {
     /// # Errors
     /// As [`Message::decode`].
     pub fn merge<M: Message>(&self, message: &mut M, bytes: &[u8]) -> Result<(), DecodeError> {
-        self.run(message, bytes, None)
+        self.run(message, bytes, None, false)
     }
 
     /// Merges into any message.
@@ -374,7 +374,7 @@ impl<'r> DecodeOptions<'r> {
     /// # Errors
     /// As [`Message::decode`].
     pub fn merge_into<'a>(&self, message: &mut dyn Fields<'a>, bytes: &'a [u8]) -> Result<(), DecodeError> {
-        self.run(message, bytes, None)
+        self.run(message, bytes, None, false)
     }
 
     /// See [`Message::decode_delimited`].
@@ -395,8 +395,9 @@ impl<'r> DecodeOptions<'r> {
         message: &mut M,
         bytes: &'a [u8],
         shared: Option<&Bytes>,
+        is_new: bool,
     ) -> Result<(), DecodeError> {
-        decode_into(message, bytes, shared, &self.limits, self.registry, self.partial)
+        decode_into(message, bytes, shared, &self.limits, self.registry, self.partial, is_new)
     }
 }
 

@@ -375,6 +375,8 @@ pub struct MessageTable {
     pub(crate) map_entry: bool,
     /// This type or one below it has required fields.
     pub(crate) has_required: bool,
+    /// This type has required fields.
+    pub(crate) requires: bool,
     /// Whether JSON has a form of its own for the type.
     pub(crate) well_known: WellKnown,
     /// Positions in `fields` by JSON name and by name; empty where there are few.
@@ -386,6 +388,18 @@ pub struct MessageTable {
 pub(crate) struct NameIndex(
     pub(crate) Option<Arc<hashbrown::HashMap<String, u32, foldhash::fast::RandomState>>>,
 );
+
+/// Whether one of the fields is required.
+pub(crate) const fn requires(fields: &[FieldTable]) -> bool {
+    let mut i = 0;
+    while i < fields.len() {
+        if matches!(fields[i].shape, Shape::Required) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
 
 impl MessageTable {
     /// A message type; numbers of fields must ascend, and `wire` be [`wire_entries`] of them.
@@ -404,6 +418,7 @@ impl MessageTable {
             message_set: false,
             map_entry: false,
             has_required: false,
+            requires: requires(fields),
             well_known: WellKnown::of(full_name),
             by_name: NameIndex(None),
         }

@@ -2,6 +2,7 @@
 #![allow(deprecated)] // Some of the schemas deprecate what is tested.
 
 use codegen_tests::awkward;
+use dunlin_protobuf::dynamic::DynamicMessage;
 use dunlin_protobuf::slot::Slot;
 use dunlin_protobuf::table::Shape;
 use dunlin_protobuf::{Extend, Fields, Message, Reflect, View, json, text};
@@ -132,7 +133,7 @@ round_trips! {
     cycles: awkward::cycles { Direct, A, B, C, ByMap, ByOneof, ByList, NoStrings, Empty, }
     maps: awkward::maps { Keys, Values, Hashed, }
     enums: awkward::enums { Enums, }
-    defaults: awkward::defaults { Defaults, Required, Required2, }
+    defaults: awkward::defaults { Defaults, Required, Required2, Below, below::Piece, }
     editions: awkward::mixed { Two, two::Grp, two::List, two::Scope, Old, Set, InSet, Three, E23, E24, }
     comments: awkward::comments { Comments, }
     large: awkward::large { Large, Choices, }
@@ -166,6 +167,36 @@ fn defaults_are_those_of_the_schema() {
     assert!(empty.yes());
     assert_eq!(empty.needed(), 7);
     assert!(awkward::defaults::Defaults::decode(&[]).is_err(), "a field is required");
+}
+
+#[test]
+fn required_fields_are_missed_wherever_a_message_was_made() {
+    use awkward::defaults::{Below, BelowView, Required2};
+    let decode = |bytes: &[u8]| {
+        let generated = Below::decode(bytes).is_ok();
+        assert_eq!(BelowView::decode_view(bytes).is_ok(), generated, "{bytes:x?}");
+        let table = Below::default().table();
+        assert_eq!(DynamicMessage::decode(table, bytes).is_ok(), generated, "{bytes:x?}");
+        generated
+    };
+    assert!(decode(&[]));
+    let whole = Required2 { c: Some(vec![1].into()), ..Default::default() }.encode_to_vec();
+    for number in [1, 3] {
+        let tag = number << 3 | 2;
+        assert!(!decode(&[tag, 0]));
+        assert!(decode(&[&[tag, 3][..], &whole].concat()));
+    }
+    // Entries: with a key and no value, without anything, with a value that is empty, with one that is whole.
+    assert!(!decode(&[0x12, 3, 0x0a, 1, b'k']));
+    assert!(!decode(&[0x12, 0]));
+    assert!(!decode(&[0x12, 2, 0x12, 0]));
+    assert!(decode(&[&[0x12, 5, 0x12, 3][..], &whole].concat()));
+    assert!(!decode(&[0x23, 0x24]));
+    assert!(decode(&[0x23, 0x08, 1, 0x24]));
+    // What was missing before is still missing when something else is merged in.
+    let mut partial = Below { one: Some(Required2::default()), ..Default::default() };
+    assert!(partial.merge(&[]).is_err());
+    assert!(partial.merge(&[&[0x1a, 3][..], &whole].concat()).is_ok());
 }
 
 #[test]

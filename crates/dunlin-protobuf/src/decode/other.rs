@@ -133,6 +133,8 @@ fn merge_map<'a>(
 ) -> Result<(), Cause> {
     let Slot::Map(map) = message.slot(index) else { unreachable!("a map field lends a map") };
     let Some(entry) = field.message_table(of) else { unreachable!("a map field has an entry type") };
+    // An entry without a value has an empty one.
+    cx.requires |= of.has_required;
     let mut from = start;
     let count = super::run_length(tag, buf, *pos);
     cx.budget.elements(count)?;

@@ -180,6 +180,7 @@ impl<'p> Maker<'p> {
             well_known: WellKnown::of(&full_name),
             full_name: Cow::Owned(full_name),
             wire: fields.iter().map(wire_entry).collect(),
+            requires: crate::table::requires(&fields),
             by_name: NameIndex((fields.len() >= INDEXED).then(|| Arc::new(by_name))),
             fields: Cow::Owned(fields),
             oneofs: oneofs.into_iter().map(|(_, name)| name).collect(),

@@ -139,6 +139,10 @@ macro_rules! fixed {
                 out.slice(&self.to_le_bytes());
             }
             #[inline(always)]
+            fn write_field(&self, number: u32, out: &mut Writer<'_>) {
+                out.array_field(number, WireType::$wire, self.to_le_bytes());
+            }
+            #[inline(always)]
             fn write_run(values: &[Self], _: u32, out: &mut Writer<'_>) {
                 out.arrays(values, |value| value.to_le_bytes());
             }

@@ -236,6 +236,17 @@ impl<'o> Writer<'o> {
         self.varint(value);
     }
 
+    /// Tag and value of a field of fixed width.
+    #[inline(always)]
+    pub(crate) fn array_field<const N: usize>(&mut self, number: u32, wire_type: WireType, value: [u8; N]) {
+        let tag = number << 3 | wire_type as u32;
+        if tag < 0x80 {
+            return self.out.one_and_array(tag as u8, value);
+        }
+        self.varint(u64::from(tag));
+        self.slice(&value);
+    }
+
     /// A whole length-delimited field.
     #[inline(always)]
     pub(crate) fn slice_field(&mut self, number: u32, bytes: &[u8]) {

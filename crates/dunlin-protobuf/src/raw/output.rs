@@ -12,8 +12,8 @@ use crate::wire::write::{varint_len, varint_to};
 /// and to what is needed.
 const ASIDE: usize = 1024;
 
-/// Below this number of bytes the memory grows fourfold, else twofold.
-const SMALL: usize = 1 << 16;
+/// Below this number of bytes the memory grows eightfold, else twofold.
+const SMALL: usize = 1 << 14;
 
 /// From this number of bytes on, it is asked how long all becomes rather than making room for it again and again.
 const LARGE: usize = 4096;
@@ -165,7 +165,7 @@ impl Output<'_> {
         let len = self.len();
         let more = match len {
             _ if needed >= LARGE => (self.measure)().saturating_sub(len),
-            0..SMALL => len * 3,
+            0..SMALL => len * 7,
             _ => len,
         };
         let more = more.max(needed);
@@ -215,6 +215,17 @@ impl Output<'_> {
         self.ensure(2);
         // SAFETY: there is room.
         unsafe { self.push([first, second]) };
+    }
+
+    /// Writes a byte and more of them.
+    #[inline(always)]
+    pub(crate) fn one_and_array<const N: usize>(&mut self, first: u8, bytes: [u8; N]) {
+        self.ensure(1 + N);
+        // SAFETY: there is room.
+        unsafe {
+            self.push([first]);
+            self.push(bytes);
+        }
     }
 
     /// Writes a varint.

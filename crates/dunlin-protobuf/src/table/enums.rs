@@ -89,13 +89,13 @@ impl EnumTable {
 
     /// The first value with this number.
     pub fn by_number(&self, number: i32) -> Option<&EnumValue> {
-        if let Some(value) = usize::try_from(number).ok().and_then(|n| self.values.get(n))
-            && value.number == number
-            && self.ascending
-        {
-            return Some(value);
-        }
         if self.ascending {
+            // Mostly there is no gap.
+            let first = self.values.first()?.number;
+            let place = self.values.get(number.wrapping_sub(first) as u32 as usize);
+            if let Some(value) = place.filter(|value| value.number == number) {
+                return Some(value);
+            }
             let found = self.values.binary_search_by_key(&number, |value| value.number).ok()?;
             return self.values.get(found);
         }
