@@ -31,13 +31,14 @@ pub trait Value<K> {
         self.write(number, out);
     }
 
-    /// Writes values without tags.
+    /// Writes values without tags, which take `len` bytes together.
     #[inline(always)]
-    fn write_run(values: &[Self], number: u32, out: &mut Writer<'_>)
+    fn write_run(values: &[Self], len: usize, out: &mut Writer<'_>)
     where
         Self: Sized,
     {
-        values.iter().for_each(|value| value.write(number, out));
+        let _ = len;
+        values.iter().for_each(|value| value.write(0, out));
     }
 }
 
@@ -79,8 +80,8 @@ macro_rules! varints {
                 out.varint_field(number, $raw);
             }
             #[inline(always)]
-            fn write_run(values: &[Self], _: u32, out: &mut Writer<'_>) {
-                out.varints(values, |&$value| $raw);
+            fn write_run(values: &[Self], len: usize, out: &mut Writer<'_>) {
+                out.varints(values, len, |&$value| $raw);
             }
         }
     )*};
@@ -116,8 +117,8 @@ impl<E: Enumeration> Value<Enum> for E {
         out.varint_field(number, self.number() as i64 as u64);
     }
     #[inline(always)]
-    fn write_run(values: &[Self], _: u32, out: &mut Writer<'_>) {
-        out.varints(values, |value| value.number() as i64 as u64);
+    fn write_run(values: &[Self], len: usize, out: &mut Writer<'_>) {
+        out.varints(values, len, |value| value.number() as i64 as u64);
     }
 }
 
@@ -143,7 +144,7 @@ macro_rules! fixed {
                 out.array_field(number, WireType::$wire, self.to_le_bytes());
             }
             #[inline(always)]
-            fn write_run(values: &[Self], _: u32, out: &mut Writer<'_>) {
+            fn write_run(values: &[Self], _: usize, out: &mut Writer<'_>) {
                 out.arrays(values, |value| value.to_le_bytes());
             }
         }

@@ -213,10 +213,14 @@ impl<'o> Writer<'o> {
         self.out.varint(value);
     }
 
-    /// Values without tags.
+    /// Values without tags, which take `len` bytes together.
     #[inline(always)]
-    pub(crate) fn varints<T>(&mut self, values: &[T], raw: impl Fn(&T) -> u64) {
-        self.out.varints(values, raw);
+    pub(crate) fn varints<T>(&mut self, values: &[T], len: usize, raw: impl Fn(&T) -> u64) {
+        if len == values.len() {
+            self.out.arrays(values, |value| [raw(value) as u8]);
+        } else {
+            self.out.varints(values, raw);
+        }
     }
 
     /// Values without tags.
@@ -305,7 +309,7 @@ impl Walk for Writer<'_> {
             self.tag(number, WireType::Len);
             self.varint(len as u64);
             self.out.ensure(len);
-            Value::write_run(values, number, self);
+            Value::write_run(values, len, self);
         }
     }
 
