@@ -11,7 +11,7 @@ mod shared_string;
 mod transparent;
 
 use output::fill_short;
-pub(crate) use output::{Buffer, Output, Written, append};
+pub(crate) use output::{Buffer, Output, Written, append, push_texts};
 pub use shared_string::SharedString;
 pub(crate) use transparent::Wrapper;
 

@@ -1,4 +1,4 @@
-//! Looking for the bytes that need care in a string, eight at a time.
+//! Looking for the bytes that need care in a string, sixteen or eight at a time.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -24,15 +24,18 @@ pub(super) fn special(bytes: &[u8], from: usize) -> usize {
         let found = marks(u64::from_le_bytes(*chunk) >> (8 * (8 - rest.len())));
         return pos + (found.trailing_zeros() / 8) as usize;
     }
-    if is_clean(rest) {
-        return bytes.len();
-    }
     rest.iter().position(|&byte| is_special(byte)).map_or(bytes.len(), |at| pos + at)
 }
 
-/// True if none of up to seven bytes needs care.
+/// True if no byte needs care. Most texts are short: the pieces that are looked at overlap.
 #[inline]
-fn is_clean(bytes: &[u8]) -> bool {
+pub(super) fn is_clean(bytes: &[u8]) -> bool {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        if bytes.len() > 16 {
+            return is_long_clean(bytes);
+        }
+        return marks(u64::from_le_bytes(*first)) | marks(u64::from_le_bytes(*last)) == 0;
+    }
     let word = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (Some(first), Some(last)) => {
             u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
@@ -45,9 +48,20 @@ fn is_clean(bytes: &[u8]) -> bool {
     marks(word) == 0
 }
 
+fn is_long_clean(bytes: &[u8]) -> bool {
+    let (blocks, _) = bytes.as_chunks::<16>();
+    blocks.iter().all(is_block_clean) && bytes.last_chunk().is_none_or(is_block_clean)
+}
+
+/// The compiler makes one comparison of it for all bytes.
+#[inline]
+fn is_block_clean(block: &[u8; 16]) -> bool {
+    !block.iter().fold(false, |found, &byte| found | is_special(byte))
+}
+
 #[inline]
 fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 /// The high bit of every byte that needs care; above the lowest of them, others may be marked.
@@ -62,7 +76,7 @@ fn marks(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_special, special};
+    use super::{is_clean, is_special, special};
 
     #[test]
     fn every_special_byte_is_found_at_every_place() {
@@ -72,6 +86,7 @@ mod tests {
                     let mut text = alloc::vec![b'a'; len];
                     text[at] = byte;
                     let want = if is_special(byte) { at } else { len };
+                    assert_eq!(is_clean(&text), want == len, "{byte} at {at} of {len}");
                     for from in 0..=at {
                         assert_eq!(special(&text, from), want, "{byte} at {at} of {len} from {from}");
                     }

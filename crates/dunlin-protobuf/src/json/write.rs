@@ -6,6 +6,7 @@ use super::error::{JsonError, JsonErrorKind};
 use super::{EncodeOptions, base64, scan, time};
 use crate::dynamic::DynamicMessage;
 use crate::message::Reflect;
+use crate::raw::push_texts;
 use crate::reflect::{is_default, is_empty};
 use crate::slot::{MapRef, SlotRef};
 use crate::table::{EnumTable, FieldTable, Kind, MessageTable, Shape, TableRef, WellKnown};
@@ -130,8 +131,8 @@ impl<'o> Writer<'o> {
             SlotRef::I32(number) if field.kind == Kind::Enum => {
                 self.enumeration(number, field.enum_table(of))
             }
-            SlotRef::I32(value) => self.out.push_str(itoa::Buffer::new().format(value)),
-            SlotRef::U32(value) => self.out.push_str(itoa::Buffer::new().format(value)),
+            SlotRef::I32(value) => self.plain(itoa::Buffer::new().format(value)),
+            SlotRef::U32(value) => self.plain(itoa::Buffer::new().format(value)),
             SlotRef::I64(value) => self.quoted(itoa::Buffer::new().format(value)),
             SlotRef::U64(value) => self.quoted(itoa::Buffer::new().format(value)),
             SlotRef::F32(value) => self.float(value),
@@ -154,11 +155,11 @@ impl<'o> Writer<'o> {
                 })?;
             }
             SlotRef::I32s(values) => self.list(values, |w, v| {
-                let _: () = w.out.push_str(itoa::Buffer::new().format(*v));
+                let _: () = w.plain(itoa::Buffer::new().format(*v));
                 Ok(())
             })?,
             SlotRef::U32s(values) => self.list(values, |w, v| {
-                let _: () = w.out.push_str(itoa::Buffer::new().format(*v));
+                let _: () = w.plain(itoa::Buffer::new().format(*v));
                 Ok(())
             })?,
             SlotRef::I64s(values) => self.list(values, |w, v| {
@@ -299,7 +300,7 @@ impl<'o> Writer<'o> {
         if !value.is_finite() {
             return self.not_finite(value.is_nan(), value > 0.0);
         }
-        self.out.push_str(zmij::Buffer::new().format_finite(value));
+        self.plain(zmij::Buffer::new().format_finite(value));
     }
 
     fn float(&mut self, value: f32) {
@@ -312,7 +313,7 @@ impl<'o> Writer<'o> {
         if !value.is_finite() {
             return self.not_finite(value.is_nan(), value > 0.0);
         }
-        self.out.push_str(zmij::Buffer::new().format_finite(value));
+        self.plain(zmij::Buffer::new().format_finite(value));
     }
 
     #[cold]
@@ -324,34 +325,33 @@ impl<'o> Writer<'o> {
         });
     }
 
+    /// Text without quotes.
+    #[inline]
+    fn plain(&mut self, text: &str) {
+        push_texts(&mut self.out, [text]);
+    }
+
     /// Text without anything to escape.
     #[inline]
     fn quoted(&mut self, text: &str) {
-        self.out.push('"');
-        self.out.push_str(text);
-        self.out.push('"');
+        push_texts(&mut self.out, ["\"", text, "\""]);
     }
 
     #[inline]
     pub(super) fn string(&mut self, text: &str) {
-        self.out.push('"');
-        self.escape(text);
-        self.out.push('"');
-    }
-
-    #[inline]
-    fn escape(&mut self, text: &str) {
-        let end = scan::special(text.as_bytes(), 0);
-        if end == text.len() {
-            self.out.push_str(text);
+        if scan::is_clean(text.as_bytes()) {
+            self.quoted(text);
         } else {
-            self.escape_from(text, end);
+            self.out.push('"');
+            self.escape(text);
+            self.out.push('"');
         }
     }
 
     #[cold]
-    fn escape_from(&mut self, text: &str, mut end: usize) {
+    fn escape(&mut self, text: &str) {
         let mut start = 0;
+        let mut end = scan::special(text.as_bytes(), 0);
         while let Some(&byte) = text.as_bytes().get(end) {
             self.out.push_str(&text[start..end]);
             match byte {
@@ -398,10 +398,8 @@ impl<'o> Writer<'o> {
             self.colon();
             return;
         }
-        self.out.push_str(if *is_first { "\"" } else { ",\"" });
-        *is_first = false;
-        self.out.push_str(field.json_name());
-        self.out.push_str("\":");
+        let before = if core::mem::take(is_first) { "\"" } else { ",\"" };
+        push_texts(&mut self.out, [before, field.json_name(), "\":"]);
     }
 
     /// Before a member or element.

@@ -1,5 +1,6 @@
 //! What is written to, before it is known how long it becomes.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -362,6 +363,32 @@ impl Output<'_> {
     }
 }
 
+/// Appends texts, most of which are short.
+#[inline(always)]
+pub(crate) fn push_texts<const N: usize>(out: &mut String, texts: [&str; N]) {
+    let len = texts.iter().map(|text| text.len()).sum();
+    // SAFETY: what is appended is text.
+    let bytes = unsafe { out.as_mut_vec() };
+    if bytes.capacity() - bytes.len() < len {
+        make_room(bytes, len);
+    }
+    let mut place = &mut bytes.spare_capacity_mut()[..len];
+    for text in texts {
+        let (now, rest) = place.split_at_mut(text.len());
+        fill(now, text.as_bytes());
+        place = rest;
+    }
+    let len = bytes.len() + len;
+    // SAFETY: the texts fill what they are long.
+    unsafe { bytes.set_len(len) };
+}
+
+#[cold]
+#[inline(never)]
+fn make_room(bytes: &mut Vec<u8>, len: usize) {
+    bytes.reserve(len);
+}
+
 /// A varint of at most eight bytes, and how many they are. Without a jump, which is hard to predict.
 #[inline(always)]
 fn spread(value: u64) -> ([u8; 8], usize) {
@@ -503,6 +530,18 @@ mod tests {
         let mut wanted = Vec::new();
         values.iter().for_each(|value| crate::wire::write::varint(*value, &mut wanted));
         assert_eq!(vec, wanted);
+    }
+
+    #[test]
+    fn texts_of_every_length_are_appended() {
+        let text = "ä".repeat(40);
+        let mut out = String::new();
+        let mut wanted = String::new();
+        for len in (0..=text.len()).step_by(2) {
+            push_texts(&mut out, ["<", &text[..len], ">>", ""]);
+            wanted = wanted + "<" + &text[..len] + ">>";
+        }
+        assert_eq!(out, wanted);
     }
 
     #[test]
