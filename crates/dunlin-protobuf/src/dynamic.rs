@@ -93,7 +93,7 @@ impl DynamicMessage {
 
     /// The encoded message.
     pub fn encode_to_vec(&self) -> Vec<u8> {
-        crate::encode::encode_to_vec(self)
+        crate::encode::encode_to_vec(self, false)
     }
 
     /// Appends the encoded message to `out`.

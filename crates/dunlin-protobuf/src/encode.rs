@@ -100,9 +100,9 @@ pub(crate) fn encode_into_bytes<M: Reflect + ?Sized>(message: &M, out: &mut Byte
     append(message, false, out);
 }
 
-pub(crate) fn encode_to_vec<M: Reflect + ?Sized>(message: &M) -> Vec<u8> {
+pub(crate) fn encode_to_vec<M: Reflect + ?Sized>(message: &M, deterministic: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    append(message, false, &mut out);
+    append(message, deterministic, &mut out);
     out.shrink_to_fit();
     out
 }
@@ -158,8 +158,74 @@ impl EncodeOptions {
 
     /// The encoded message.
     pub fn encode_to_vec(&self, message: &dyn Reflect) -> Vec<u8> {
+        encode_to_vec(message, self.deterministic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::wire::write;
+    use crate::wkt::DescriptorProto;
+
+    /// From the innermost message outwards, as the encoder does not.
+    fn expected(message: &DescriptorProto) -> Vec<u8> {
         let mut out = Vec::new();
-        append(message, self.deterministic, &mut out);
+        if let Some(name) = &message.name {
+            write::len_field(1, name.as_bytes(), &mut out);
+        }
+        message.nested_type.iter().for_each(|nested| write::len_field(3, &expected(nested), &mut out));
         out
+    }
+
+    fn leaf(len: usize) -> DescriptorProto {
+        DescriptorProto { name: Some("x".repeat(len).into()), ..Default::default() }
+    }
+
+    fn check(message: &DescriptorProto) {
+        let wanted = expected(message);
+        assert!(message.encode_to_vec() == wanted, "{} bytes", wanted.len());
+        assert_eq!(message.encoded_len(), wanted.len());
+        let mut appended = alloc::vec![7];
+        message.encode_into(&mut appended);
+        assert!(appended[1..] == wanted);
+        let mut bytes = BytesMut::new();
+        message.encode_into_bytes(&mut bytes);
+        assert!(bytes == wanted);
+        let mut delimited = Vec::new();
+        message.encode_delimited(&mut delimited);
+        let mut item = Vec::new();
+        write::varint(wanted.len() as u64, &mut item);
+        assert!(delimited == [item, wanted].concat());
+    }
+
+    #[test]
+    fn lengths_of_every_width_follow_each_other_in_every_order() {
+        // What is around a limit becomes shorter or longer by its own tag and length.
+        let lens = [0, 1, 120, 124, 125, 126, 130, 2040, 2044, 2045, 2050, 16_376, 16_379, 16_380, 16_390];
+        for first in lens {
+            for second in lens {
+                let nested = [leaf(first), leaf(second), leaf(first)].to_vec();
+                check(&DescriptorProto { nested_type: nested, ..Default::default() });
+            }
+        }
+        check(&DescriptorProto { nested_type: [leaf(3 << 20), leaf(1)].to_vec(), ..Default::default() });
+    }
+
+    #[test]
+    fn messages_in_messages_are_moved_to_their_places() {
+        for len in [0, 60, 127, 1900, 2040, 16_300, 100_000] {
+            let mut message = leaf(len);
+            for depth in 0..90 {
+                let beside = leaf(if depth % 3 == 0 { 1 } else { 40 * depth });
+                let nested_type = match depth % 2 {
+                    0 => [beside, message].to_vec(),
+                    _ => [message, beside].to_vec(),
+                };
+                message = DescriptorProto { nested_type, ..leaf(depth) };
+            }
+            check(&message);
+        }
     }
 }

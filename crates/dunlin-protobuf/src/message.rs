@@ -205,7 +205,7 @@ pub trait Message:
 
     /// The encoded message.
     fn encode_to_vec(&self) -> Vec<u8> {
-        crate::encode::encode_to_vec(self)
+        crate::encode::encode_to_vec(self, false)
     }
 
     /// The encoded message, ready to be shared.

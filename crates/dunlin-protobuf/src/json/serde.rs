@@ -70,9 +70,7 @@ pub fn serialize_with<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     if !serializer.is_human_readable() {
-        let mut bytes = Vec::new();
-        crate::encode::encode_into(message, &mut bytes);
-        return serializer.serialize_bytes(&bytes);
+        return serializer.serialize_bytes(&crate::encode::encode_to_vec(message, false));
     }
     let mut writer = Writer::new(options);
     writer.message(message).map_err(S::Error::custom)?;

@@ -231,21 +231,12 @@ impl Output<'_> {
 
     /// Writes a varint.
     #[inline(always)]
-    pub(crate) fn varint(&mut self, mut value: u64) {
+    pub(crate) fn varint(&mut self, value: u64) {
         if self.room() < 10 {
             return self.varint_at_end(value);
         }
-        let mut next = self.next;
         // SAFETY: there is room for the longest.
-        unsafe {
-            while value >= 0x80 {
-                next.write(value as u8 | 0x80);
-                next = next.add(1);
-                value >>= 7;
-            }
-            next.write(value as u8);
-            self.next = next.add(1);
-        }
+        self.next = unsafe { put_varint(self.next, value) };
     }
 
     /// Writes a varint where there may be no room for more than that, if at all.
@@ -267,7 +258,7 @@ impl Output<'_> {
             }
             let mut next = self.next;
             for value in values {
-                let mut value = raw(value);
+                let value = raw(value);
                 // SAFETY: there is room for the longest of each.
                 unsafe {
                     if value >> 56 == 0 {
@@ -275,13 +266,7 @@ impl Output<'_> {
                         next.cast::<[u8; 8]>().write(bytes);
                         next = next.add(len);
                     } else {
-                        while value >= 0x80 {
-                            next.write(value as u8 | 0x80);
-                            next = next.add(1);
-                            value >>= 7;
-                        }
-                        next.write(value as u8);
-                        next = next.add(1);
+                        next = put_varint(next, value);
                     }
                 }
             }
@@ -387,6 +372,24 @@ pub(crate) fn push_texts<const N: usize>(out: &mut String, texts: [&str; N]) {
 #[inline(never)]
 fn make_room(bytes: &mut Vec<u8>, len: usize) {
     bytes.reserve(len);
+}
+
+/// Writes a varint to where there is room for it, and returns what is behind it.
+///
+/// # Safety
+/// There is room.
+#[inline(always)]
+unsafe fn put_varint(mut next: *mut u8, mut value: u64) -> *mut u8 {
+    // SAFETY: the caller made room.
+    unsafe {
+        while value >= 0x80 {
+            next.write(value as u8 | 0x80);
+            next = next.add(1);
+            value >>= 7;
+        }
+        next.write(value as u8);
+        next.add(1)
+    }
 }
 
 /// A varint of at most eight bytes, and how many they are. Without a jump, which is hard to predict.

@@ -31,8 +31,7 @@ impl Any {
 
     /// Encodes a message whose type is known only at run time.
     pub fn pack_dynamic(message: &dyn Reflect) -> Self {
-        let mut value = alloc::vec::Vec::new();
-        crate::encode::encode_into(message, &mut value);
+        let value = crate::encode::encode_to_vec(message, false);
         Self::of(message.table().full_name(), value.into())
     }
 
