@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn leaf(len: usize) -> DescriptorProto {
-        DescriptorProto { name: Some("x".repeat(len).into()), ..Default::default() }
+        DescriptorProto { name: Some("x".repeat(len)), ..Default::default() }
     }
 
     fn check(message: &DescriptorProto) {
