@@ -19,7 +19,7 @@ pub(crate) use error::{Cause, Fault, in_named};
 pub use error::{DecodeError, DecodeErrorKind};
 pub(crate) use other::{merge_entry, merge_value};
 pub(crate) use primitive::delimited;
-use primitive::{next_is, string, take, varint};
+use primitive::{apart, next_is, string, take, varint};
 pub(crate) use required::missing;
 
 use crate::limits::{Budget, LimitError};
@@ -120,7 +120,7 @@ pub fn merge<'a, M: Fields<'a>>(
     let mut next = 0;
     while pos < buf.len() {
         let start = pos;
-        let tag = match primitive::tag(buf, &mut pos) {
+        let tag = match primitive::unchecked_tag(buf, &mut pos) {
             Ok(tag) => tag,
             Err(fault) => return Err(error::in_tag(fault, start, table)),
         };
@@ -130,6 +130,7 @@ pub fn merge<'a, M: Fields<'a>>(
             match table.index_of(tag >> 3) {
                 Some(index) if wire[index].tag == tag => index,
                 found => {
+                    primitive::check_tag(tag).map_err(|fault| error::in_tag(fault, start, table))?;
                     match other::merge_other(message, table, found, tag, buf, start, pos, group, cx)? {
                         other::Next::Field(after) => pos = after,
                         other::Next::EndOfGroup(after) => return Ok(after),
@@ -173,11 +174,11 @@ pub(crate) fn merge_slot<'a>(
         Slot::U64(value) => *value = u64::read(kind, buf, pos)?,
         Slot::F32(value) => *value = f32::read(kind, buf, pos)?,
         Slot::F64(value) => *value = f64::read(kind, buf, pos)?,
-        Slot::String(value) => set_string(value, buf, pos, cx)?,
+        Slot::String(value) => apart(pos, |pos| set_string(value, buf, pos, cx))?,
         Slot::Shared(value) => *value = shared_string(buf, pos, cx)?,
         Slot::Str(value) => *value = string(buf, pos)?,
-        Slot::Bytes(value) => *value = read_bytes(buf, pos, cx)?,
-        Slot::ByteVec(value) => *value = read_byte_vec(buf, pos, cx)?,
+        Slot::Bytes(value) => *value = apart(pos, |pos| read_bytes(buf, pos, cx))?,
+        Slot::ByteVec(value) => *value = apart(pos, |pos| read_byte_vec(buf, pos, cx))?,
         Slot::Slice(value) => *value = take(buf, pos)?,
 
         Slot::OptBool(value) => *value = Some(varint(buf, pos)? != 0),
@@ -187,40 +188,44 @@ pub(crate) fn merge_slot<'a>(
         Slot::OptU64(value) => *value = Some(u64::read(kind, buf, pos)?),
         Slot::OptF32(value) => *value = Some(f32::read(kind, buf, pos)?),
         Slot::OptF64(value) => *value = Some(f64::read(kind, buf, pos)?),
-        Slot::OptString(value) => set_string(value.get_or_insert_default(), buf, pos, cx)?,
+        Slot::OptString(value) => apart(pos, |pos| set_string(value.get_or_insert_default(), buf, pos, cx))?,
         Slot::OptShared(value) => *value = Some(shared_string(buf, pos, cx)?),
         Slot::OptStr(value) => *value = Some(string(buf, pos)?),
-        Slot::OptBytes(value) => *value = Some(read_bytes(buf, pos, cx)?),
-        Slot::OptByteVec(value) => *value = Some(read_byte_vec(buf, pos, cx)?),
+        Slot::OptBytes(value) => *value = Some(apart(pos, |pos| read_bytes(buf, pos, cx))?),
+        Slot::OptByteVec(value) => *value = Some(apart(pos, |pos| read_byte_vec(buf, pos, cx))?),
         Slot::OptSlice(value) => *value = Some(take(buf, pos)?),
 
-        Slot::Bools(values) => read_list(values, kind, tag, buf, pos, cx)?,
-        Slot::I32s(values) => read_list(values, kind, tag, buf, pos, cx)?,
-        Slot::I64s(values) => read_list(values, kind, tag, buf, pos, cx)?,
-        Slot::U32s(values) => read_list(values, kind, tag, buf, pos, cx)?,
-        Slot::U64s(values) => read_list(values, kind, tag, buf, pos, cx)?,
-        Slot::F32s(values) => read_list(values, kind, tag, buf, pos, cx)?,
-        Slot::F64s(values) => read_list(values, kind, tag, buf, pos, cx)?,
-        Slot::Strings(values) => read_strings(values, tag, buf, pos, cx)?,
-        Slot::SharedList(values) => read_shared_strings(values, tag, buf, pos, cx)?,
-        Slot::Strs(values) => read_run(values, tag, buf, pos, cx, |buf, pos, _| string(buf, pos))?,
-        Slot::BytesList(values) => read_run(values, tag, buf, pos, cx, read_bytes)?,
-        Slot::ByteVecs(values) => read_run(values, tag, buf, pos, cx, read_byte_vec)?,
-        Slot::Slices(values) => read_run(values, tag, buf, pos, cx, |buf, pos, _| take(buf, pos))?,
+        Slot::Bools(values) => apart(pos, |pos| read_list(values, kind, tag, buf, pos, cx))?,
+        Slot::I32s(values) => apart(pos, |pos| read_list(values, kind, tag, buf, pos, cx))?,
+        Slot::I64s(values) => apart(pos, |pos| read_list(values, kind, tag, buf, pos, cx))?,
+        Slot::U32s(values) => apart(pos, |pos| read_list(values, kind, tag, buf, pos, cx))?,
+        Slot::U64s(values) => apart(pos, |pos| read_list(values, kind, tag, buf, pos, cx))?,
+        Slot::F32s(values) => apart(pos, |pos| read_list(values, kind, tag, buf, pos, cx))?,
+        Slot::F64s(values) => apart(pos, |pos| read_list(values, kind, tag, buf, pos, cx))?,
+        Slot::Strings(values) => apart(pos, |pos| read_strings(values, tag, buf, pos, cx))?,
+        Slot::SharedList(values) => apart(pos, |pos| read_shared_strings(values, tag, buf, pos, cx))?,
+        Slot::Strs(values) => {
+            apart(pos, |pos| read_run(values, tag, buf, pos, cx, |buf, pos, _| string(buf, pos)))?
+        }
+        Slot::BytesList(values) => apart(pos, |pos| read_run(values, tag, buf, pos, cx, read_bytes))?,
+        Slot::ByteVecs(values) => apart(pos, |pos| read_run(values, tag, buf, pos, cx, read_byte_vec))?,
+        Slot::Slices(values) => {
+            apart(pos, |pos| read_run(values, tag, buf, pos, cx, |buf, pos, _| take(buf, pos)))?
+        }
 
         Slot::Enum(value) => {
             let number = varint(buf, pos)? as i32;
             if !value.set(number) {
-                return Err(Cause::UnknownNumber(number));
+                return Err(Cause::UnknownNumber(number as isize));
             }
         }
-        Slot::Enums(values) => other::read_enums(values, tag, buf, pos, cx)?,
-        Slot::Present(message) => read_message(message, tag, buf, pos, cx)?,
+        Slot::Enums(values) => apart(pos, |pos| other::read_enums(values, tag, buf, pos, cx))?,
+        Slot::Present(message) => apart(pos, |pos| read_message(message, tag, buf, pos, cx))?,
         Slot::Message(place) => {
             cx.budget.memory(place.size())?;
-            read_message(place.get_or_insert(), tag, buf, pos, cx)?;
+            apart(pos, |pos| read_message(place.get_or_insert(), tag, buf, pos, cx))?;
         }
-        Slot::Messages(list) => read_messages(list, tag, buf, pos, cx)?,
+        Slot::Messages(list) => apart(pos, |pos| read_messages(list, tag, buf, pos, cx))?,
         Slot::Map(_) => unreachable!("a map is a special field"),
     }
     Ok(())
@@ -444,18 +449,31 @@ where
     Cause: From<E>,
 {
     reserve_run(values, tag, buf, *pos, cx)?;
-    loop {
-        cx.budget.elements(1)?;
-        values.push(read(buf, pos, cx)?);
-        match next_is(buf, *pos, tag) {
-            Some(after) => *pos = after,
-            None => return Ok(()),
+    apart(pos, |pos| {
+        loop {
+            cx.budget.elements(1)?;
+            values.push(read(buf, pos, cx)?);
+            match next_is(buf, *pos, tag) {
+                Some(after) => *pos = after,
+                None => return Ok(()),
+            }
         }
-    }
+    })
 }
 
-#[inline]
+#[inline(never)]
 fn read_message<'a>(
+    message: &mut dyn Fields<'a>,
+    tag: u32,
+    buf: &'a [u8],
+    pos: &mut usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
+    merge_message(message, tag, buf, pos, cx)
+}
+
+#[inline(always)]
+fn merge_message<'a>(
     message: &mut dyn Fields<'a>,
     tag: u32,
     buf: &'a [u8],
@@ -473,7 +491,7 @@ fn read_message<'a>(
     Ok(())
 }
 
-#[inline]
+#[inline(never)]
 fn read_messages<'a>(
     list: &mut dyn crate::slot::MessageList<'a>,
     tag: u32,
@@ -481,16 +499,19 @@ fn read_messages<'a>(
     pos: &mut usize,
     cx: &mut Context<'_>,
 ) -> Result<(), Cause> {
-    if list.spare() == 0 && tag & 7 == 2 {
+    let mut spare = list.spare();
+    if spare == 0 && tag & 7 == 2 {
         let count = run_length(tag, buf, *pos).max(1);
         cx.budget.memory(count * list.size())?;
         list.reserve(count);
+        spare = count;
     }
     loop {
         cx.budget.elements(1)?;
-        read_message(list.push(), tag, buf, pos, cx)?;
+        merge_message(list.push(), tag, buf, pos, cx)?;
+        spare = spare.saturating_sub(1);
         match next_is(buf, *pos, tag) {
-            Some(after) if list.spare() > 0 => *pos = after,
+            Some(after) if spare > 0 => *pos = after,
             _ => return Ok(()),
         }
     }

@@ -34,8 +34,15 @@ fn is_ascii(bytes: &[u8]) -> bool {
         None => HIGH,
     };
     let len = bytes.len();
-    if len < 8 {
+    if len < 4 {
         return bytes.iter().fold(0, |all, byte| all | byte) < 0x80;
+    }
+    if len < 8 {
+        // As below, with halves of a word.
+        let half = |at: usize| {
+            bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(!0, |chunk| u32::from_le_bytes(*chunk))
+        };
+        return (half(0) | half(len - 4)) & HIGH as u32 == 0;
     }
     if len <= 16 {
         // The two words overlap.

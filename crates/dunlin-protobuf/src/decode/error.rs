@@ -8,7 +8,10 @@ use crate::limits::LimitError;
 use crate::table::MessageTable;
 
 /// What is wrong with the bytes at a place.
+///
+/// As wide as what is read, so that a result of both is returned in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub(crate) enum Fault {
     Truncated,
     VarintTooLong,
@@ -19,30 +22,33 @@ pub(crate) enum Fault {
     TooDeep,
 }
 
-/// Why the value of a field could not be read.
+/// Why the value of a field could not be read. All causes are as wide, for the reason that a [`Fault`] is.
 #[derive(Debug)]
 pub(crate) enum Cause {
     Fault(Fault),
-    Limit(LimitError),
+    Limit(Box<LimitError>),
     /// An error of a nested message.
     Nested(DecodeError),
     /// No fault: a number that is none of the closed enum's, which belongs to the unknown fields.
-    UnknownNumber(i32),
+    UnknownNumber(isize),
 }
 
 impl From<Fault> for Cause {
+    #[inline]
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
 impl From<LimitError> for Cause {
+    #[cold]
     fn from(error: LimitError) -> Self {
-        Self::Limit(error)
+        Self::Limit(Box::new(error))
     }
 }
 
 impl From<DecodeError> for Cause {
+    #[inline]
     fn from(error: DecodeError) -> Self {
         Self::Nested(error)
     }
@@ -198,7 +204,7 @@ pub(crate) fn in_named(cause: Cause, pos: usize, table: &MessageTable, name: Opt
 pub(crate) fn in_entry(cause: Cause, pos: usize) -> DecodeError {
     match cause {
         Cause::Fault(fault) => DecodeError::new(fault, pos),
-        Cause::Limit(error) => DecodeError::of_kind(DecodeErrorKind::Limit(error), pos),
+        Cause::Limit(error) => DecodeError::of_kind(DecodeErrorKind::Limit(*error), pos),
         Cause::Nested(error) => error,
         Cause::UnknownNumber(_) => unreachable!("who lends an enum keeps the number"),
     }

@@ -73,7 +73,7 @@ pub(crate) fn not_stored<'a>(
     pos: usize,
 ) -> Result<(), DecodeError> {
     let Cause::UnknownNumber(number) = cause else { return Err(in_field(cause, pos, table, index)) };
-    keep_number(message, table.fields[index].number, number);
+    keep_number(message, table.fields[index].number, number as i32);
     Ok(())
 }
 
@@ -136,11 +136,15 @@ fn merge_map<'a>(
     // An entry without a value has an empty one.
     cx.requires |= of.has_required;
     let mut from = start;
-    let count = super::run_length(tag, buf, *pos);
-    cx.budget.elements(count)?;
-    cx.budget.memory(count.saturating_mul(map.size()))?;
-    map.reserve(count);
+    let mut room = 0;
     loop {
+        if room == 0 {
+            room = if map.reserves() { super::run_length(tag, buf, *pos).max(1) } else { 1 };
+            cx.budget.elements(room)?;
+            cx.budget.memory(room.saturating_mul(map.size()))?;
+            map.reserve(room);
+        }
+        room -= 1;
         let end = primitive::end(buf, pos)?;
         let known = map.merge_entry(&entry, &buf[..end], *pos, cx)?;
         *pos = end;

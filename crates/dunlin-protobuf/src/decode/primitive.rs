@@ -5,27 +5,32 @@ use alloc::vec::Vec;
 use super::{DecodeError, Fault};
 use crate::wire::MAX_FIELD_NUMBER;
 
-/// A tag: field number and wire type, both checked.
+/// Lends a copy of the position to a function that is not inlined, so that the position itself stays in a
+/// register: reading waits for it at every step.
 #[inline(always)]
-pub(crate) fn tag(buf: &[u8], pos: &mut usize) -> Result<u32, Fault> {
-    let value = match buf.get(*pos) {
+pub(crate) fn apart<T>(pos: &mut usize, read: impl FnOnce(&mut usize) -> T) -> T {
+    let mut at = *pos;
+    let result = read(&mut at);
+    *pos = at;
+    result
+}
+
+/// A tag that may have a wire type or a field number that there is not.
+#[inline(always)]
+pub(crate) fn unchecked_tag(buf: &[u8], pos: &mut usize) -> Result<u32, Fault> {
+    match buf.get(*pos) {
         Some(&byte) if byte < 0x80 => {
             *pos += 1;
-            u32::from(byte)
+            Ok(u32::from(byte))
         }
         _ => match buf.get(*pos..*pos + 2) {
             Some(&[low, high]) if high < 0x80 => {
                 *pos += 2;
-                u32::from(low & 0x7f) | u32::from(high) << 7
+                Ok(u32::from(low & 0x7f) | u32::from(high) << 7)
             }
-            _ => tag_slow(buf, pos)?,
+            _ => apart(pos, |pos| tag_slow(buf, pos)),
         },
-    };
-    // Wire types 6 and 7, and field number 0.
-    if value & 7 > 5 || value < 8 {
-        return Err(Fault::InvalidTag);
     }
-    Ok(value)
 }
 
 #[cold]
@@ -42,6 +47,19 @@ fn tag_slow(buf: &[u8], pos: &mut usize) -> Result<u32, Fault> {
     Ok(value as u32)
 }
 
+/// An error for wire types 6 and 7, and field number 0.
+#[inline(always)]
+pub(crate) fn check_tag(tag: u32) -> Result<(), Fault> {
+    if tag & 7 > 5 || tag < 8 { Err(Fault::InvalidTag) } else { Ok(()) }
+}
+
+/// A tag: field number and wire type, both checked.
+#[inline(always)]
+pub(crate) fn tag(buf: &[u8], pos: &mut usize) -> Result<u32, Fault> {
+    let tag = unchecked_tag(buf, pos)?;
+    check_tag(tag).map(|()| tag)
+}
+
 /// A varint of up to ten bytes.
 #[inline(always)]
 pub(crate) fn varint(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
@@ -50,34 +68,70 @@ pub(crate) fn varint(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
             *pos += 1;
             Ok(u64::from(byte))
         }
-        _ => varint_long(buf, pos),
+        _ => {
+            let Long { value, after } = varint_long(buf, *pos);
+            if after == 0 {
+                return apart(pos, |pos| varint_slow(buf, pos));
+            }
+            *pos = after;
+            Ok(value)
+        }
     }
 }
 
-#[inline]
-fn varint_long(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
-    if let Some(eight) = buf.get(*pos..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*eight);
-        let ends = ends(word);
-        if ends != 0 {
-            let bits = ends.trailing_zeros() + 1;
-            *pos += (bits / 8) as usize;
-            return Ok(squeeze(word & (u64::MAX >> (64 - bits))));
-        }
+/// What [`varint_long`] read, in two registers.
+struct Long {
+    value: u64,
+    /// The position behind it; 0 if it was not read.
+    after: usize,
+}
+
+impl Long {
+    const NONE: Self = Self { value: 0, after: 0 };
+}
+
+#[inline(never)]
+fn varint_long(buf: &[u8], pos: usize) -> Long {
+    let Some(rest) = buf.get(pos..) else { return Long::NONE };
+    let Some(eight) = rest.first_chunk() else { return varint_at_end(buf, rest.len()) };
+    let word = u64::from_le_bytes(*eight);
+    if word & 0x8000 == 0 {
+        // Most lengths that are not one byte are two.
+        return Long { value: (word & 0x7f) | (word & 0x7f00) >> 1, after: pos + 2 };
     }
-    if let Some(&[low @ .., ninth, tenth]) = buf.get(*pos..).and_then(|rest| rest.first_chunk::<10>()) {
+    let ends = ends(word);
+    if ends != 0 {
+        let bits = ends.trailing_zeros() + 1;
+        let value = squeeze(word & (u64::MAX >> (64 - bits)));
+        return Long { value, after: pos + (bits / 8) as usize };
+    }
+    if let Some(&[low @ .., ninth, tenth]) = rest.first_chunk::<10>() {
         // Negative numbers have ten bytes.
         let low = squeeze(u64::from_le_bytes(low)) | u64::from(ninth & 0x7f) << 56;
         if ninth < 0x80 {
-            *pos += 9;
-            return Ok(low);
+            return Long { value: low, after: pos + 9 };
         }
         if tenth < 0x80 {
-            *pos += 10;
-            return Ok(low | u64::from(tenth) << 63);
+            return Long { value: low | u64::from(tenth) << 63, after: pos + 10 };
         }
     }
-    varint_slow(buf, pos)
+    Long::NONE
+}
+
+/// A varint among the last `len` bytes, fewer than eight.
+#[inline(never)]
+fn varint_at_end(buf: &[u8], len: usize) -> Long {
+    match buf.last_chunk() {
+        Some(eight) if len > 0 => {
+            // Behind the end are bytes that seem to end a varint.
+            let word = u64::from_le_bytes(*eight) >> (64 - 8 * len);
+            let bits = ends(word).trailing_zeros() + 1;
+            let value = squeeze(word & (u64::MAX >> (64 - bits)));
+            let behind = (bits / 8) as usize;
+            if behind <= len { Long { value, after: buf.len() - len + behind } } else { Long::NONE }
+        }
+        _ => Long::NONE,
+    }
 }
 
 /// The low seven bits of each of four bytes, put together.
@@ -96,7 +150,7 @@ const fn squeeze(word: u64) -> u64 {
     (word & 0x0fff_ffff) | (word & 0x0fff_ffff_0000_0000) >> 4
 }
 
-#[inline(never)]
+#[cold]
 fn varint_slow(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
     let mut value = 0u64;
     for shift in (0..70).step_by(7) {
@@ -119,23 +173,28 @@ pub(crate) fn fixed<const N: usize>(buf: &[u8], pos: &mut usize) -> Result<[u8; 
     Ok(*value)
 }
 
-/// The position behind a length-delimited value, whose length is read.
-#[inline(always)]
-pub(crate) fn end(buf: &[u8], pos: &mut usize) -> Result<usize, Fault> {
-    let len = varint(buf, pos)?;
-    if len > (buf.len() - *pos) as u64 {
-        return Err(if len > i32::MAX as u64 { Fault::LengthTooLarge } else { Fault::Truncated });
-    }
-    Ok(*pos + len as usize)
-}
-
 /// A length-delimited value.
 #[inline(always)]
 pub(crate) fn take<'a>(buf: &'a [u8], pos: &mut usize) -> Result<&'a [u8], Fault> {
-    let end = end(buf, pos)?;
-    let value = &buf[*pos..end];
-    *pos = end;
+    let len = varint(buf, pos)?;
+    let value = buf.get(*pos..).and_then(|rest| rest.get(..usize::try_from(len).ok()?));
+    let Some(value) = value else { return Err(too_short(len)) };
+    *pos += value.len();
     Ok(value)
+}
+
+#[cold]
+fn too_short(len: u64) -> Fault {
+    if len > i32::MAX as u64 { Fault::LengthTooLarge } else { Fault::Truncated }
+}
+
+/// The position behind a length-delimited value, whose length is read.
+#[inline(always)]
+pub(crate) fn end(buf: &[u8], pos: &mut usize) -> Result<usize, Fault> {
+    let mut end = *pos;
+    let value = take(buf, &mut end);
+    *pos = end - value.map_or(0, <[u8]>::len);
+    value.map(|_| end)
 }
 
 /// A length-delimited value that is text.

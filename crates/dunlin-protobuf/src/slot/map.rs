@@ -40,6 +40,11 @@ pub trait MapSlot<'a> {
     /// Removes all entries.
     fn clear(&mut self);
 
+    /// True if it is worth knowing ahead how many entries will come.
+    fn reserves(&self) -> bool {
+        false
+    }
+
     /// Makes room for this many more, where that is possible.
     fn reserve(&mut self, additional: usize) {
         let _ = additional;
@@ -234,6 +239,10 @@ impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapSlot<'a> for Map
     }
 
     merge_entry!(|map, key, value| map.0.push((key, value)));
+
+    fn reserves(&self) -> bool {
+        true
+    }
 
     fn reserve(&mut self, additional: usize) {
         self.0.reserve_exact(additional.max(self.0.len()));
