@@ -102,7 +102,8 @@ fn varint_long(buf: &[u8], pos: usize) -> Long {
     let ends = ends(word);
     if ends != 0 {
         let bits = ends.trailing_zeros() + 1;
-        let value = squeeze(word & (u64::MAX >> (64 - bits)));
+        let word = word & (u64::MAX >> (64 - bits));
+        let value = if bits <= 32 { squeeze_half(word as u32) } else { squeeze(word) };
         return Long { value, after: pos + (bits / 8) as usize };
     }
     if let Some(&[low @ .., ninth, tenth]) = rest.first_chunk::<10>() {
@@ -168,7 +169,8 @@ fn varint_slow(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
 /// A little-endian value of fixed width.
 #[inline(always)]
 pub(crate) fn fixed<const N: usize>(buf: &[u8], pos: &mut usize) -> Result<[u8; N], Fault> {
-    let value = buf.get(*pos..).and_then(|rest| rest.first_chunk::<N>()).ok_or(Fault::Truncated)?;
+    let Some(rest) = buf.get(*pos..) else { return Err(Fault::Truncated) };
+    let Some(value) = rest.first_chunk() else { return Err(Fault::Truncated) };
     *pos += N;
     Ok(*value)
 }
@@ -177,8 +179,11 @@ pub(crate) fn fixed<const N: usize>(buf: &[u8], pos: &mut usize) -> Result<[u8; 
 #[inline(always)]
 pub(crate) fn take<'a>(buf: &'a [u8], pos: &mut usize) -> Result<&'a [u8], Fault> {
     let len = varint(buf, pos)?;
-    let value = buf.get(*pos..).and_then(|rest| rest.get(..usize::try_from(len).ok()?));
-    let Some(value) = value else { return Err(too_short(len)) };
+    let Some(rest) = buf.get(*pos..) else { return Err(Fault::Truncated) };
+    if len > rest.len() as u64 {
+        return Err(too_short(len));
+    }
+    let value = &rest[..len as usize];
     *pos += value.len();
     Ok(value)
 }
