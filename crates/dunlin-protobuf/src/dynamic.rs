@@ -169,17 +169,7 @@ impl<'a> Fields<'a> for DynamicMessage {
     {
         let at = match self.find(index as u32) {
             Ok(at) => at,
-            Err(mut at) => {
-                if let Some(Shape::Oneof(oneof)) = self.table.fields().get(index).map(|field| field.shape) {
-                    self.clear_members(oneof);
-                    at = self.find(index as u32).unwrap_or_else(|at| at);
-                }
-                if self.fields.capacity() == 0 {
-                    self.fields.reserve_exact(self.table.fields().len().min(FIRST_FIELDS));
-                }
-                self.fields.insert(at, (index as u32, Storage::new(&self.table, index)));
-                at
-            }
+            Err(at) => self.insert(index, at),
         };
         self.fields[at].1.slot()
     }
@@ -209,6 +199,26 @@ impl<'a> Fields<'a> for DynamicMessage {
 }
 
 impl DynamicMessage {
+    /// Makes an empty field, which belongs at `at`; gives where it is if members of a oneof went.
+    fn insert(&mut self, index: usize, mut at: usize) -> usize {
+        let table = &*self.table;
+        let field = &table.fields()[index];
+        let storage = Storage::of(field, &self.table);
+        if self.fields.capacity() == 0 {
+            self.fields.reserve_exact(table.fields().len().min(FIRST_FIELDS));
+        }
+        if let Shape::Oneof(oneof) = field.shape {
+            self.clear_members(oneof);
+            at = self.find(index as u32).unwrap_or_else(|at| at);
+        }
+        if at == self.fields.len() {
+            self.fields.push((index as u32, storage));
+        } else {
+            self.fields.insert(at, (index as u32, storage));
+        }
+        at
+    }
+
     fn clear_members(&mut self, oneof: u16) {
         let table = self.table.clone();
         self.fields.retain(|(at, _)| table.fields()[*at as usize].shape != Shape::Oneof(oneof));

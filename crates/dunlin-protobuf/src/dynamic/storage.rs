@@ -44,19 +44,16 @@ pub(crate) enum Storage {
 }
 
 impl Storage {
-    /// The empty storage of a field.
-    pub(crate) fn new(table: &TableRef, index: usize) -> Self {
-        let field = &table.fields()[index];
-        if field.shape == Shape::Map {
-            let entry = field.message_table(table).expect("the pool gives every map field its entry");
-            return Self::Map(Box::new(DynamicMap { entry, entries: BTreeMap::new() }));
-        }
-        if field.shape.is_list() { Self::list(field, table) } else { Self::single(field, table) }
-    }
-
-    /// The empty storage of a field that is not one of the table `of`.
+    /// The empty storage of a field of the table `of`, or of an extension that was declared beside it.
     pub(crate) fn of(field: &FieldTable, of: &TableRef) -> Self {
-        if field.shape.is_list() { Self::list(field, of) } else { Self::single(field, of) }
+        match field.shape {
+            Shape::Map => {
+                let entry = field.message_table(of).expect("the pool gives every map field its entry");
+                Self::Map(Box::new(DynamicMap { entry, entries: BTreeMap::new() }))
+            }
+            Shape::Repeated | Shape::Packed => Self::list(field, of),
+            _ => Self::single(field, of),
+        }
     }
 
     pub(crate) fn single(field: &FieldTable, of: &TableRef) -> Self {
