@@ -393,16 +393,31 @@ mod tests {
     use crate::wire::write;
 
     #[test]
-    fn varints_of_every_length_are_read_with_and_without_bytes_behind_them() {
+    fn varints_of_every_length_are_read_whatever_is_before_and_behind_them() {
         for value in (0..64).flat_map(|bit| [1u64 << bit, (1u64 << bit) - 1, !0 >> bit]) {
-            let mut bytes = Vec::new();
-            write::varint(value, &mut bytes);
-            let len = bytes.len();
-            for padding in [0, 9] {
-                bytes.resize(len + padding, 0xff);
-                let mut pos = 0;
-                assert_eq!(varint(&bytes, &mut pos), Ok(value), "{value:#x} and {padding} bytes");
-                assert_eq!(pos, len);
+            for (before, behind, filling) in [0, 1, 7, 8, 20]
+                .into_iter()
+                .flat_map(|n| [(n, 0, 0x81), (n, 1, 0), (n, 6, 0xff), (n, 9, 0xff)])
+            {
+                let mut bytes = alloc::vec![filling; before];
+                write::varint(value, &mut bytes);
+                let end = bytes.len();
+                bytes.resize(end + behind, filling);
+                let mut pos = before;
+                assert_eq!(varint(&bytes, &mut pos), Ok(value), "{value:#x} at {before}, {behind} behind");
+                assert_eq!(pos, end);
+            }
+        }
+    }
+
+    #[test]
+    fn a_varint_that_is_cut_off_is_an_error_at_the_end() {
+        for before in [0, 1, 8, 20] {
+            for len in 0..10 {
+                let bytes = [alloc::vec![1; before], alloc::vec![0x80; len]].concat();
+                let mut pos = before;
+                assert_eq!(varint(&bytes, &mut pos), Err(Fault::Truncated), "{len} bytes at {before}");
+                assert_eq!(pos, bytes.len());
             }
         }
     }
