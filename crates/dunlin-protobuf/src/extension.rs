@@ -224,7 +224,7 @@ fn merge_piece<'b>(
         } else {
             numbers.push(primitive::varint(buf, &mut at)? as i32);
         }
-        numbers.retain(|&number| closed.by_number(number).is_some());
+        numbers.retain(|&number| closed.has_number(number));
         for &number in &numbers {
             crate::reflect::store(value.slot(), crate::reflect::Value::Enum(number)).ok();
         }

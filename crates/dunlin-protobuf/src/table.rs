@@ -14,6 +14,7 @@ use core::ops::Deref;
 use crate::dynamic::DynamicPool;
 use crate::wire::WireType;
 
+pub(crate) use enums::order;
 pub use enums::{EnumTable, EnumValue};
 pub(crate) use well_known::WellKnown;
 

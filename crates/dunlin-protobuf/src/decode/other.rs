@@ -219,7 +219,7 @@ fn merge_entry_other(
 }
 
 fn is_known(field: &FieldTable, of: &TableRef, number: i32) -> bool {
-    field.enum_table(of).is_none_or(|e| !e.closed || e.by_number(number).is_some())
+    field.enum_table(of).is_none_or(|e| !e.closed || e.has_number(number))
 }
 
 fn set_enum(slot: Slot<'_, '_>, number: i32) {

@@ -69,6 +69,13 @@ pub(crate) fn varint(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
             Ok(u64::from(byte))
         }
         _ => {
+            if let Some(&[low, high]) = buf.get(*pos..*pos + 2)
+                && high < 0x80
+            {
+                // Most lengths that are not one byte are two.
+                *pos += 2;
+                return Ok(u64::from(low & 0x7f) | u64::from(high) << 7);
+            }
             let Long { value, after } = varint_long(buf, *pos);
             if after == 0 {
                 return apart(pos, |pos| varint_slow(buf, pos));
@@ -95,10 +102,6 @@ fn varint_long(buf: &[u8], pos: usize) -> Long {
     let Some(rest) = buf.get(pos..) else { return Long::NONE };
     let Some(eight) = rest.first_chunk() else { return varint_at_end(buf, rest.len()) };
     let word = u64::from_le_bytes(*eight);
-    if word & 0x8000 == 0 {
-        // Most lengths that are not one byte are two.
-        return Long { value: (word & 0x7f) | (word & 0x7f00) >> 1, after: pos + 2 };
-    }
     let ends = ends(word);
     if ends != 0 {
         let bits = ends.trailing_zeros() + 1;

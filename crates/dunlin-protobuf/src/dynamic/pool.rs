@@ -298,6 +298,7 @@ fn enum_table(view: EnumView<'_>) -> EnumTable {
             json_name: value.json_name().map(Cow::Owned),
         })
         .collect();
+    let (ascending, consecutive) = crate::table::order(&values);
     let mut by_number: Vec<u32> = (0..values.len() as u32).collect();
     by_number.sort_by_key(|&index| values[index as usize].number);
     by_number.dedup_by_key(|index| values[*index as usize].number);
@@ -307,7 +308,8 @@ fn enum_table(view: EnumView<'_>) -> EnumTable {
         full_name: Cow::Owned(view.full_name()),
         closed: view.is_closed(),
         values: Cow::Owned(values),
-        ascending: false,
+        ascending,
+        consecutive,
         by_number,
         by_name: NameIndex(Some(Arc::new(by_name))),
     }

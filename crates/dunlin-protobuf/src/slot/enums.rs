@@ -27,6 +27,7 @@ pub trait EnumSlot {
 }
 
 impl<E: Enumeration> EnumSlot for E {
+    #[inline]
     fn set(&mut self, number: i32) -> bool {
         E::from_number(number).map(|value| *self = value).is_some()
     }
@@ -37,6 +38,7 @@ impl<E: Enumeration> EnumSlot for E {
 }
 
 impl<E: Enumeration> EnumSlot for Option<E> {
+    #[inline]
     fn set(&mut self, number: i32) -> bool {
         E::from_number(number).map(|value| *self = Some(value)).is_some()
     }
@@ -145,7 +147,7 @@ macro_rules! enumeration {
         }
     };
     ($name:ty, $table:expr, closed) => {
-        $crate::enumeration!(@common $name, $table, |number| $table.by_number(number).map(|_| Self(number)));
+        $crate::enumeration!(@common $name, $table, |number| $table.has_number(number).then_some(Self(number)));
     };
     (@common $name:ty, $table:expr, |$number:ident| $from:expr) => {
         impl $name {

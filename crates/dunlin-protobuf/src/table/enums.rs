@@ -45,28 +45,38 @@ pub struct EnumTable {
     pub(crate) values: Cow<'static, [EnumValue]>,
     /// Numbers strictly ascend, so that they can be searched.
     pub(crate) ascending: bool,
+    /// The first number, if each value has the number after the one before.
+    pub(crate) consecutive: Option<i32>,
     /// Positions sorted by number (first of each number), where numbers do not ascend.
     pub(crate) by_number: Vec<u32>,
     /// Positions by name, for tables made from descriptors.
     pub(crate) by_name: NameIndex,
 }
 
+/// Whether the numbers of values ascend, and the first if each is the one after the one before.
+pub(crate) const fn order(values: &[EnumValue]) -> (bool, Option<i32>) {
+    let (mut ascending, mut consecutive) = (true, true);
+    let mut i = 1;
+    while i < values.len() {
+        let (last, number) = (values[i - 1].number, values[i].number);
+        ascending &= last < number;
+        consecutive &= last < number && last + 1 == number;
+        i += 1;
+    }
+    let first = if consecutive && !values.is_empty() { Some(values[0].number) } else { None };
+    (ascending, first)
+}
+
 impl EnumTable {
     /// An enum by its values in the order of declaration.
     pub const fn new(full_name: &'static str, closed: bool, values: &'static [EnumValue]) -> Self {
-        let mut ascending = true;
-        let mut i = 1;
-        while i < values.len() {
-            if values[i - 1].number >= values[i].number {
-                ascending = false;
-            }
-            i += 1;
-        }
+        let (ascending, consecutive) = order(values);
         Self {
             full_name: Cow::Borrowed(full_name),
             closed,
             values: Cow::Borrowed(values),
             ascending,
+            consecutive,
             by_number: Vec::new(),
             by_name: NameIndex(None),
         }
@@ -87,15 +97,21 @@ impl EnumTable {
         &self.values
     }
 
+    /// True if there is a value with this number.
+    #[inline]
+    pub fn has_number(&self, number: i32) -> bool {
+        match self.consecutive {
+            Some(first) => (number.wrapping_sub(first) as u32 as usize) < self.values.len(),
+            None => self.by_number(number).is_some(),
+        }
+    }
+
     /// The first value with this number.
     pub fn by_number(&self, number: i32) -> Option<&EnumValue> {
+        if let Some(first) = self.consecutive {
+            return self.values.get(number.wrapping_sub(first) as u32 as usize);
+        }
         if self.ascending {
-            // Mostly there is no gap.
-            let first = self.values.first()?.number;
-            let place = self.values.get(number.wrapping_sub(first) as u32 as usize);
-            if let Some(value) = place.filter(|value| value.number == number) {
-                return Some(value);
-            }
             let found = self.values.binary_search_by_key(&number, |value| value.number).ok()?;
             return self.values.get(found);
         }

@@ -143,7 +143,7 @@ impl Reader<'_, '_> {
             Some(b'-' | b'0'..=b'9') => {
                 let at = self.lex.pos;
                 let number = self.i32()?;
-                if !table.is_closed() || table.by_number(number).is_some() {
+                if !table.is_closed() || table.has_number(number) {
                     return Ok(Some(number));
                 }
                 if self.options.ignore_unknown { Ok(None) } else { Err(unknown(number.to_string(), at)) }

@@ -121,7 +121,7 @@ impl Reader<'_, '_> {
             }
             Token::Integer | Token::Symbol(b'-') => {
                 let number = self.integer("an enum", |value| i32::try_from(value).ok())?;
-                if table.is_closed() && table.by_number(number).is_none() {
+                if table.is_closed() && !table.has_number(number) {
                     return Err(self.lexer.error(unknown(number.to_string()), start));
                 }
                 Ok(number)
