@@ -101,6 +101,10 @@ impl Start {
         if !out.large.is_empty() {
             out.small.extend_from_slice(&out.large);
         }
+        if out.small.capacity() > 2 * out.small.len() {
+            // Buffers grow in large steps, and this one stays as long as the call may be tried again.
+            out.small.shrink_to_fit();
+        }
         self.request = Some(out.small.into());
         Ok(())
     }

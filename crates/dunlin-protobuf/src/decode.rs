@@ -364,7 +364,7 @@ fn read_list<T: Scalar>(
             _ => primitive::count_varints(run),
         };
         cx.budget.elements(count)?;
-        cx.budget.memory(count * size_of::<T>())?;
+        cx.budget.memory(count.saturating_mul(size_of::<T>()))?;
         return Ok(T::read_packed(kind, run, count, values)?);
     }
     loop {
@@ -402,10 +402,10 @@ fn reserve_run<T>(
     cx: &mut Context<'_>,
 ) -> Result<(), Cause> {
     if values.len() == values.capacity() {
-        let count = run_length(tag, buf, pos);
-        cx.budget.memory(count * size_of::<T>())?;
         // Doubling where runs are short keeps growth linear.
-        values.reserve_exact(count.max(values.len().min(values.capacity())));
+        let more = run_length(tag, buf, pos).max(values.len());
+        cx.budget.memory(more.saturating_mul(size_of::<T>()))?;
+        values.reserve_exact(more);
     }
     Ok(())
 }
@@ -500,16 +500,17 @@ fn read_messages<'a>(
     cx: &mut Context<'_>,
 ) -> Result<(), Cause> {
     let mut spare = list.spare();
-    if spare == 0 && tag & 7 == 2 {
-        let count = run_length(tag, buf, *pos).max(1);
-        cx.budget.memory(count * list.size())?;
-        list.reserve(count);
-        spare = count;
+    if spare == 0 {
+        // As for other lists; how many groups there are is not known before they are read.
+        let count = if tag & 7 == 2 { run_length(tag, buf, *pos) } else { 0 };
+        spare = count.max(list.len()).max(1);
+        cx.budget.memory(spare.saturating_mul(list.size()))?;
+        list.reserve(spare);
     }
     loop {
         cx.budget.elements(1)?;
         merge_message(list.push(), tag, buf, pos, cx)?;
-        spare = spare.saturating_sub(1);
+        spare -= 1;
         match next_is(buf, *pos, tag) {
             Some(after) if spare > 0 => *pos = after,
             _ => return Ok(()),

@@ -233,6 +233,14 @@ pub trait MessageList<'a> {
     /// Appends an empty message.
     fn push(&mut self) -> &mut dyn Fields<'a>;
 
+    /// How many messages there are.
+    fn len(&self) -> usize;
+
+    /// True if there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Makes room for exactly this many more.
     fn reserve(&mut self, additional: usize);
 
@@ -268,6 +276,10 @@ impl<'a, M: Fields<'a> + Default> MessageList<'a> for Vec<M> {
     fn push(&mut self) -> &mut dyn Fields<'a> {
         Vec::push(self, M::default());
         self.last_mut().expect("a message was just pushed")
+    }
+
+    fn len(&self) -> usize {
+        Vec::len(self)
     }
 
     fn reserve(&mut self, additional: usize) {

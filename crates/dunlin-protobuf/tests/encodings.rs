@@ -6,8 +6,11 @@ use std::sync::Arc;
 use dunlin_compiler::Compiler;
 use dunlin_compiler::loader::Sources;
 use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
+use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::table::{FieldTable, Kind, Shape};
-use dunlin_protobuf::wkt::{Api, Int32Value, MessageOptions, StringValue, Timestamp, Value};
+use dunlin_protobuf::wkt::{
+    Api, Int32Value, MessageOptions, StringValue, Struct, StructView, Timestamp, Value,
+};
 use dunlin_protobuf::{
     DecodeError, DecodeErrorKind, DecodeOptions, Extend, Extension, LimitError, Limits, Message, Reflect,
     Registry, json,
@@ -333,6 +336,103 @@ fn each_limit_is_named_when_it_is_exceeded() {
         assert!(matches!(error.kind(), DecodeErrorKind::Limit(_)), "{error}");
         assert!(error.to_string().contains(setting), "{error}, not {setting}");
     }
+}
+
+#[test]
+fn maps_have_limits_whoever_holds_them() {
+    let bytes =
+        [len(0x0a, &len(0x0a, b"a")), len(0x0a, &len(0x0a, b"b")), len(0x0a, &len(0x0a, b"c"))].concat();
+    let limits = Limits::default();
+    for (limits, fits) in
+        [(limits.elements(3), true), (limits.elements(2), false), (limits.memory(64, 0), false)]
+    {
+        let options = DecodeOptions::new().limits(limits);
+        assert_eq!(options.decode::<Struct>(&bytes).is_ok(), fits, "{limits:?}");
+        assert_eq!(options.decode_view::<StructView<'_>>(&bytes).is_ok(), fits, "{limits:?}");
+        let dynamic = DynamicMessage::decode_with(Struct::default().table(), &bytes, &options);
+        assert_eq!(dynamic.is_ok(), fits, "{limits:?}");
+    }
+}
+
+#[test]
+fn lists_of_messages_cost_as_much_however_they_are_mixed() {
+    let pool = proto2(
+        "message M { repeated M a = 1; repeated M b = 2; repeated string s = 3; repeated string t = 4;
+         repeated group G = 5 {} }",
+    );
+    let table = pool.message("t.M").unwrap();
+    let limits = Limits::default().memory(1 << 20, 0);
+    let options = DecodeOptions::new().limits(limits);
+    let runs: [&[u8]; 4] =
+        [&[0x0a, 0x00], &[0x0a, 0x00, 0x12, 0x00], &[0x2b, 0x2c], &[0x1a, 0x00, 0x22, 0x00]];
+    for run in runs {
+        let bytes = run.repeat(1 << 18);
+        let error = DynamicMessage::decode_with(table.clone(), &bytes, &options).unwrap_err();
+        let over = LimitError::Memory { memory: 1 << 20, expansion: 0 };
+        assert_eq!(error.kind(), &DecodeErrorKind::Limit(over), "{run:x?}");
+        assert!(DynamicMessage::decode_with(table.clone(), &run.repeat(100), &options).is_ok(), "{run:x?}");
+    }
+}
+
+#[test]
+fn closed_enums_have_the_numbers_that_they_declare() {
+    for (values, allows) in [
+        ("A = 0; B = 1; C = 2;", ""),
+        ("A = -1; B = 0;", ""),
+        ("A = 5; B = 6; C = 8;", ""),
+        ("A = 2; B = 1; C = 0;", ""),
+        ("A = 0; B = 1; C = 1; D = 2;", "option allow_alias = true;"),
+        ("A = 2147483647; B = -2147483648; C = 0;", ""),
+        ("A = -2147483648; B = -2147483647;", ""),
+    ] {
+        let pool = proto2(&format!("message M {{ optional E e = 1; }} enum E {{ {allows} {values} }}"));
+        for number in [
+            -2,
+            -1,
+            0,
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+            7,
+            8,
+            9,
+            i32::MIN,
+            i32::MIN + 1,
+            i32::MIN + 2,
+            i32::MAX - 1,
+            i32::MAX,
+        ] {
+            let mut bytes = vec![0x08];
+            dunlin_protobuf::wire::write::varint(i64::from(number) as u64, &mut bytes);
+            let message = decode(&pool, &bytes).unwrap();
+            let declared = values.contains(&format!("= {number};"));
+            assert_eq!(!matches!(message.slot_ref(0), SlotRef::Absent), declared, "{number} of {values}");
+            assert_eq!(message.encode_to_vec(), bytes);
+        }
+    }
+}
+
+#[test]
+fn an_extension_is_no_map() {
+    use dunlin_protobuf::descriptor::{FileDescriptorProto, FileDescriptorSet};
+    let sources = Sources::new().file(
+        "t.proto",
+        "syntax = \"proto2\"; package t;
+         message M { extensions 100 to max; map<string, string> ext = 1; }
+         extend M { repeated M other = 100; }",
+    );
+    let mut set: FileDescriptorSet =
+        Compiler::new(sources).compile(["t.proto"]).unwrap().file_descriptor_set(Default::default());
+    let file: &mut FileDescriptorProto = &mut set.file[0];
+    file.extension[0].name = Some("ext".into());
+    file.extension[0].json_name = None;
+    file.extension[0].type_name = Some(".t.M.ExtEntry".into());
+    file.message_type[0].field.clear();
+    let errors = DynamicPool::from_file_descriptor_set(set).unwrap_err();
+    assert!(errors.to_string().contains("cannot be used as a type"), "{errors}");
 }
 
 #[test]

@@ -200,6 +200,25 @@ fn required_fields_are_missed_wherever_a_message_was_made() {
 }
 
 #[test]
+fn entries_with_numbers_that_a_closed_enum_lacks_are_kept_and_counted_once() {
+    use awkward::enums::{Alias, Enums, EnumsView};
+    let alias = vec![0x10, 0x00];
+    let unknown = [0x4a, 5, 0x0a, 1, b'k', 0x10, 99].repeat(3000);
+    let bytes = [alias.clone(), unknown.clone(), vec![0x4a, 5, 0x0a, 1, b'l', 0x10, 1]].concat();
+    let limits = dunlin_protobuf::Limits::default().elements(3001).memory(1_000_000, 1);
+    let options = dunlin_protobuf::DecodeOptions::new().limits(limits);
+    let message: Enums = options.decode(&bytes).unwrap();
+    assert_eq!(message.named.iter().collect::<Vec<_>>(), [(&"l".to_string(), &Alias::STARTED)]);
+    assert_eq!(message.encode_to_vec(), [alias, vec![0x4a, 5, 0x0a, 1, b'l', 0x10, 1], unknown].concat());
+    let view: EnumsView<'_> = options.decode_view(&bytes).unwrap();
+    assert_eq!(view.to_message(), message);
+    let dynamic = DynamicMessage::decode_with(message.table(), &bytes, &options).unwrap();
+    assert_eq!(dynamic.encode_to_vec(), message.encode_to_vec());
+    let fewer = dunlin_protobuf::DecodeOptions::new().limits(limits.elements(3000));
+    assert!(fewer.decode::<Enums>(&bytes).is_err() && fewer.decode_view::<EnumsView<'_>>(&bytes).is_err());
+}
+
+#[test]
 fn enums_keep_their_numbers() {
     use awkward::enums::{Alias, Enums, First, Gaps, Lower};
     assert_eq!(First::default(), First::TEN);

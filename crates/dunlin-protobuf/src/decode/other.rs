@@ -131,30 +131,37 @@ fn merge_map<'a>(
     pos: &mut usize,
     cx: &mut Context<'_>,
 ) -> Result<(), Cause> {
-    let Slot::Map(map) = message.slot(index) else { unreachable!("a map field lends a map") };
     let Some(entry) = field.message_table(of) else { unreachable!("a map field has an entry type") };
     // An entry without a value has an empty one.
     cx.requires |= of.has_required;
     let mut from = start;
     let mut room = 0;
     loop {
-        if room == 0 {
-            room = if map.reserves() { super::run_length(tag, buf, *pos).max(1) } else { 1 };
-            cx.budget.elements(room)?;
-            cx.budget.memory(room.saturating_mul(map.size()))?;
-            map.reserve(room);
+        let Slot::Map(map) = message.slot(index) else { unreachable!("a map field lends a map") };
+        loop {
+            if room == 0 {
+                room = if map.reserves() { super::run_length(tag, buf, *pos).max(1) } else { 1 };
+                cx.budget.elements(room)?;
+                cx.budget.memory(room.saturating_mul(map.size()))?;
+                map.reserve(room);
+            }
+            room -= 1;
+            let end = primitive::end(buf, pos)?;
+            let known = map.merge_entry(&entry, &buf[..end], *pos, cx)?;
+            *pos = end;
+            if !known {
+                break;
+            }
+            from = end;
+            match primitive::next_is(buf, end, tag) {
+                Some(after) => *pos = after,
+                None => return Ok(()),
+            }
         }
-        room -= 1;
-        let end = primitive::end(buf, pos)?;
-        let known = map.merge_entry(&entry, &buf[..end], *pos, cx)?;
-        *pos = end;
-        if !known {
-            // The value is not one of a closed enum: the whole entry is unknown.
-            message.unknown_fields_mut().extend_from_wire(&buf[from..end]);
-            return Ok(());
-        }
-        from = end;
-        match primitive::next_is(buf, end, tag) {
+        // The value is not one of a closed enum: the whole entry is unknown.
+        message.unknown_fields_mut().extend_from_wire(&buf[from..*pos]);
+        from = *pos;
+        match primitive::next_is(buf, from, tag) {
             Some(after) => *pos = after,
             None => return Ok(()),
         }

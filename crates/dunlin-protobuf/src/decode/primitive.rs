@@ -15,7 +15,7 @@ pub(crate) fn apart<T>(pos: &mut usize, read: impl FnOnce(&mut usize) -> T) -> T
     result
 }
 
-/// A tag that may have a wire type or a field number that there is not.
+/// A tag that may have a wire type or a field number that there is not; no field of a table has such a tag.
 #[inline(always)]
 pub(crate) fn unchecked_tag(buf: &[u8], pos: &mut usize) -> Result<u32, Fault> {
     match buf.get(*pos) {
@@ -409,6 +409,27 @@ mod tests {
                 let mut pos = before;
                 assert_eq!(varint(&bytes, &mut pos), Ok(value), "{value:#x} at {before}, {behind} behind");
                 assert_eq!(pos, end);
+            }
+        }
+    }
+
+    #[test]
+    fn varints_are_read_as_byte_by_byte() {
+        // Of any length, padded ones among them, with anything before and behind.
+        for (first, last, behind) in
+            [(0x81, 0x01, 0x80), (0xff, 0x7f, 0xff), (0x80, 0x00, 0x00), (0xd5, 0x2a, 0x01)]
+        {
+            for (before, len, more) in (0..12)
+                .flat_map(|before| (0..12).flat_map(move |len| (0..12).map(move |more| (before, len, more))))
+            {
+                let parts = [alloc::vec![first; before + len], alloc::vec![last], alloc::vec![behind; more]];
+                let mut bytes = parts.concat();
+                if more == 11 {
+                    bytes.truncate(before + len);
+                }
+                let (mut pos, mut slow) = (before, before);
+                let wanted = varint_slow(&bytes, &mut slow);
+                assert_eq!((varint(&bytes, &mut pos), pos), (wanted, slow), "{bytes:x?} from {before}");
             }
         }
     }

@@ -39,7 +39,7 @@ impl DynamicPool {
         Ok(Self::new(DescriptorPool::from_file_descriptor_set(set)?))
     }
 
-    /// Makes the tables of a pool.
+    /// Makes the tables of a pool whose files were checked.
     pub fn new(pool: DescriptorPool) -> Arc<Self> {
         let mut maker = Maker::new(&pool);
         let messages: Vec<_> = maker.message_views.iter().map(|view| maker.message(*view)).collect();

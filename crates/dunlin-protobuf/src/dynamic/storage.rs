@@ -233,6 +233,10 @@ impl<'a> MessageList<'a> for List {
         self.messages.last_mut().expect("a message was just pushed")
     }
 
+    fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     fn reserve(&mut self, additional: usize) {
         self.messages.reserve_exact(additional);
     }

@@ -610,9 +610,11 @@ impl<'p> FieldView<'p> {
         self.entry().label == Label::LABEL_REPEATED
     }
 
-    /// True for a map field.
+    /// True for a map field, which an extension cannot be.
     pub fn is_map(&self) -> bool {
-        self.is_repeated() && matches!(self.kind(), FieldKind::Message(m) if m.is_map_entry())
+        self.is_repeated()
+            && !self.is_extension()
+            && matches!(self.kind(), FieldKind::Message(m) if m.is_map_entry())
     }
 
     /// True if a message without the field is not valid.

@@ -464,32 +464,34 @@ fn uninit(bytes: &[u8]) -> &[MaybeUninit<u8>] {
 mod tests {
     use super::*;
 
+    /// Appends what `write` writes, without a measure.
+    fn appended(buffer: &mut impl Buffer, write: impl FnOnce(&mut Output<'_>)) {
+        append(
+            buffer,
+            || 0,
+            |mut out| {
+                write(&mut out);
+                out.finish()
+            },
+        );
+    }
+
     #[test]
     fn what_is_written_is_appended() {
         let mut vec = alloc::vec![1];
-        append(
-            &mut vec,
-            || 0,
-            |mut out| {
-                out.byte(2);
-                out.slice(&[3, 4]);
-                out.two(5, 6);
-                assert!(out.two_and_short(7, 8, &[9]));
-                assert!(out.two_and_part_of(10, 11, &[12, 13, 14], 2));
-                out.written()[2] = 0;
-                out.finish()
-            },
-        );
+        appended(&mut vec, |out| {
+            out.byte(2);
+            out.slice(&[3, 4]);
+            out.two(5, 6);
+            assert!(out.two_and_short(7, 8, &[9]));
+            assert!(out.two_and_part_of(10, 11, &[12, 13, 14], 2));
+            out.written()[2] = 0;
+        });
         assert_eq!(vec, [1, 2, 3, 0, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
         let mut bytes = BytesMut::from(&[1][..]);
-        append(
-            &mut bytes,
-            || 0,
-            |mut out| {
-                out.byte(2);
-                out.finish()
-            },
-        );
+        appended(&mut bytes, |out| {
+            out.byte(2);
+        });
         assert_eq!(&bytes[..], [1, 2]);
     }
 
@@ -499,20 +501,19 @@ mod tests {
             for before in [0, ASIDE - 100, ASIDE - 50, ASIDE - 3] {
                 let bytes: Vec<u8> = (0..len).map(|i| i as u8 + 1).collect();
                 let wanted = [&alloc::vec![7; before][..], &bytes[..], &[0, 0], &bytes].concat();
-                let write = |mut out: Output<'_>| {
+                let write = |out: &mut Output<'_>| {
                     (0..before).for_each(|_| out.byte(7));
                     out.slice(&bytes);
                     if !out.two_and_short(0, 0, &bytes) {
                         out.two(0, 0);
                         out.slice(&bytes);
                     }
-                    out.finish()
                 };
                 let mut vec = Vec::new();
-                append(&mut vec, || 0, write);
+                appended(&mut vec, write);
                 assert_eq!(vec, wanted);
                 let mut bytes = BytesMut::new();
-                append(&mut bytes, || 0, write);
+                appended(&mut bytes, write);
                 assert_eq!(bytes, wanted);
             }
         }
@@ -522,14 +523,9 @@ mod tests {
     fn varints_of_every_length_are_written() {
         let values: Vec<u64> = (0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, u64::MAX >> bit]).collect();
         let mut vec = Vec::new();
-        append(
-            &mut vec,
-            || 0,
-            |mut out| {
-                out.varints(&values, |value| *value);
-                out.finish()
-            },
-        );
+        appended(&mut vec, |out| {
+            out.varints(&values, |value| *value);
+        });
         let mut wanted = Vec::new();
         values.iter().for_each(|value| crate::wire::write::varint(*value, &mut wanted));
         assert_eq!(vec, wanted);
@@ -552,16 +548,11 @@ mod tests {
         for room in [0, ASIDE, 5000] {
             let mut vec = Vec::with_capacity(room + 1);
             vec.push(1);
-            append(
-                &mut vec,
-                || 0,
-                |mut out| {
-                    for i in 0..100_000 {
-                        out.varint(i);
-                    }
-                    out.finish()
-                },
-            );
+            appended(&mut vec, |out| {
+                for i in 0..100_000 {
+                    out.varint(i);
+                }
+            });
             let mut wanted = alloc::vec![1];
             (0..100_000).for_each(|i| crate::wire::write::varint(i, &mut wanted));
             assert_eq!(vec, wanted);
@@ -571,14 +562,9 @@ mod tests {
     #[test]
     fn short_messages_take_the_memory_that_they_need() {
         let mut vec = Vec::new();
-        append(
-            &mut vec,
-            || 0,
-            |mut out| {
-                out.slice(&[1; 100]);
-                out.finish()
-            },
-        );
+        appended(&mut vec, |out| {
+            out.slice(&[1; 100]);
+        });
         assert_eq!(vec.capacity(), 100);
     }
 
@@ -606,14 +592,10 @@ mod tests {
             let mut vec = Vec::with_capacity(room);
             vec.push(1);
             let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                append(
-                    &mut vec,
-                    || 0,
-                    |mut out| {
-                        out.slice(&[2; 20_000]);
-                        panic!("in between");
-                    },
-                );
+                appended(&mut vec, |out| {
+                    out.slice(&[2; 20_000]);
+                    panic!("in between");
+                });
             }));
             assert!(panicked.is_err());
             assert_eq!(vec, [1]);

@@ -130,14 +130,12 @@ impl Reader<'_, '_> {
 
     fn messages(&mut self, list: &mut dyn MessageList<'_>) -> Result<()> {
         list.truncate(0);
-        let mut len = 0;
         self.elements(|reader| {
             if list.spare() == 0 {
-                let more = len.max(4);
+                let more = list.len().max(4);
                 reader.memory(more * list.size())?;
                 list.reserve(more);
             }
-            len += 1;
             reader.message(list.push())
         })
     }

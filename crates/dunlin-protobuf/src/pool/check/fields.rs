@@ -364,6 +364,7 @@ impl<'c> Check<'c> {
             return;
         }
         let is_own = view.is_repeated()
+            && !view.is_extension()
             && message.name() == map_entry_name(view.name())
             && message.parent().map(|m| m.id()) == view.containing_message().map(|m| m.id());
         if !is_own {
