@@ -26,7 +26,7 @@ use crate::limits::{Budget, LimitError};
 use crate::message::Fields;
 use crate::registry::Registry;
 use crate::slot::Slot;
-use crate::table::{Kind, MessageTable};
+use crate::table::{Kind, MessageTable, WireEntry};
 use crate::{Limits, SharedString};
 
 /// What one decoding carries along.
@@ -141,7 +141,7 @@ pub fn merge<'a, M: Fields<'a>>(
         };
         let entry = wire[index];
         next = index + 1;
-        if entry.special {
+        if is_special(entry, message) {
             pos = other::merge_special(message, table, index, tag, buf, start, pos, cx)?;
             continue;
         }
@@ -154,6 +154,12 @@ pub fn merge<'a, M: Fields<'a>>(
         return Err(error::in_tag(Fault::Truncated, pos, table));
     }
     Ok(pos)
+}
+
+/// Whether a field needs more than its slot.
+#[inline(always)]
+fn is_special<'a>(entry: WireEntry, message: &(impl Fields<'a> + ?Sized)) -> bool {
+    entry.special || entry.kind == Kind::Enum && !message.checks_enums()
 }
 
 /// Reads the value of a tag that is the expected one of its field.

@@ -174,6 +174,11 @@ impl<'a> Fields<'a> for DynamicMessage {
         self.fields[at].1.slot()
     }
 
+    /// It lends enums as their numbers.
+    fn checks_enums(&self) -> bool {
+        false
+    }
+
     fn clear_oneof(&mut self, oneof: usize) {
         self.clear_members(oneof as u16);
     }

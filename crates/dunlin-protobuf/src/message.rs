@@ -69,6 +69,12 @@ pub trait Fields<'a>: Reflect {
         cx: &mut Context<'_>,
     ) -> Result<usize, DecodeError>;
 
+    /// Whether slots of enums refuse numbers that a closed enum lacks. Else they are looked up before they are stored.
+    #[doc(hidden)]
+    fn checks_enums(&self) -> bool {
+        true
+    }
+
     /// The same message, for reading.
     fn as_reflect(&self) -> &dyn Reflect;
 
@@ -134,6 +140,10 @@ impl<'a, M: Fields<'a>> Fields<'a> for Box<M> {
 
     fn try_unknown_fields_mut(&mut self) -> Option<&mut UnknownFields> {
         (**self).try_unknown_fields_mut()
+    }
+
+    fn checks_enums(&self) -> bool {
+        (**self).checks_enums()
     }
 
     #[inline]

@@ -348,8 +348,6 @@ pub(crate) const fn wire_entry(field: &FieldTable) -> WireEntry {
         Child::Enum(table) => {
             table.closed && !matches!(field.shape, Shape::Implicit | Shape::Explicit | Shape::Required)
         }
-        // Looked up when a value arrives; a pool is known only then.
-        Child::PoolEnum(_) => true,
         _ => false,
     };
     WireEntry {

@@ -3,7 +3,7 @@
 
 use codegen_tests::awkward;
 use dunlin_protobuf::dynamic::DynamicMessage;
-use dunlin_protobuf::slot::Slot;
+use dunlin_protobuf::slot::{Slot, SlotRef};
 use dunlin_protobuf::table::Shape;
 use dunlin_protobuf::{Extend, Fields, Message, Reflect, View, json, text};
 
@@ -216,6 +216,26 @@ fn entries_with_numbers_that_a_closed_enum_lacks_are_kept_and_counted_once() {
     assert_eq!(dynamic.encode_to_vec(), message.encode_to_vec());
     let fewer = dunlin_protobuf::DecodeOptions::new().limits(limits.elements(3000));
     assert!(fewer.decode::<Enums>(&bytes).is_err() && fewer.decode_view::<EnumsView<'_>>(&bytes).is_err());
+}
+
+#[test]
+fn dynamic_messages_of_generated_types_keep_numbers_that_a_closed_enum_lacks() {
+    use awkward::enums::Enums;
+    // Singular, in a list (packed and not), in a oneof, and none of them with a name.
+    for bytes in [&[0x08, 99][..], &[0x1a, 2, 99, 98], &[0x18, 99], &[0x30, 99], &[0x08, 0x00, 0x08, 99]] {
+        let bytes = [&[0x10, 0x00], bytes].concat();
+        let message = Enums::decode(&bytes).unwrap();
+        let dynamic = DynamicMessage::decode(message.table(), &bytes).unwrap();
+        assert_eq!(dynamic.encode_to_vec(), message.encode_to_vec(), "{bytes:x?}");
+        for index in 0..message.table().fields().len() {
+            let (own, other) = (message.slot_ref(index), dynamic.slot_ref(index));
+            assert_eq!(
+                matches!(own, SlotRef::Absent),
+                matches!(other, SlotRef::Absent),
+                "{index} of {bytes:x?}"
+            );
+        }
+    }
 }
 
 #[test]

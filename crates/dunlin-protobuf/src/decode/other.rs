@@ -3,7 +3,7 @@
 
 use super::error::{in_entry, in_field, in_named, in_tag};
 use super::primitive::{self, skip, take, varint};
-use super::{Cause, Context, DecodeError, Fault, merge_slot};
+use super::{Cause, Context, DecodeError, Fault, is_special, merge_slot};
 use crate::message::Fields;
 use crate::slot::{EntrySlots, EnumList, Slot};
 use crate::table::{FieldTable, Kind, MessageTable, Shape, TableRef};
@@ -41,7 +41,7 @@ pub(crate) fn merge_other<'a>(
         let field = &table.fields[index];
         let packable = field.shape.is_list() && field.kind.is_packable();
         if packable && (tag & 7 == 2 || tag & 7 == field.kind.wire_type() as u32) {
-            if table.wire[index].special {
+            if is_special(table.wire[index], message) {
                 pos = merge_special(message, table, index, tag, buf, start, pos, cx)?;
             } else if let Err(cause) = merge_slot(message.slot(index), field.kind, tag, buf, &mut pos, cx) {
                 return Err(in_field(cause, pos, table, index));
@@ -186,7 +186,7 @@ pub(crate) fn merge_entry<'a>(
         let tag = primitive::tag(buf, &mut pos).map_err(|fault| in_entry(fault.into(), pos))?;
         let merged = if tag == key.tag {
             merge_slot(slots.key(), key.kind, tag, buf, &mut pos, cx)
-        } else if tag == value.tag && !value.special {
+        } else if tag == value.tag && (value.kind != Kind::Enum || slots.checks_enums()) {
             known = true;
             merge_slot(slots.value(), value.kind, tag, buf, &mut pos, cx)
         } else {

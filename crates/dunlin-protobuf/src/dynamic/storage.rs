@@ -358,6 +358,10 @@ impl<'a> EntrySlots<'a> for Entry {
     fn value(&mut self) -> Slot<'_, 'a> {
         self.value.slot()
     }
+
+    fn checks_enums(&self) -> bool {
+        false
+    }
 }
 
 impl DynamicMap {

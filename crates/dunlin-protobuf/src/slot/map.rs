@@ -15,6 +15,12 @@ pub trait EntrySlots<'a> {
 
     /// The value.
     fn value(&mut self) -> Slot<'_, 'a>;
+
+    /// As [`Fields::checks_enums`](crate::Fields::checks_enums).
+    #[doc(hidden)]
+    fn checks_enums(&self) -> bool {
+        true
+    }
 }
 
 /// What is done with an entry; false drops it.
