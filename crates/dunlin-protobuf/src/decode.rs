@@ -156,6 +156,19 @@ pub fn merge<'a, M: Fields<'a>>(
     Ok(pos)
 }
 
+/// As [`merge`], for a message of many fields: compiled once in each crate, not wherever it is used there.
+#[inline(never)]
+pub fn merge_many<'a, M: Fields<'a>>(
+    message: &mut M,
+    table: &MessageTable,
+    buf: &'a [u8],
+    pos: usize,
+    group: u32,
+    cx: &mut Context<'_>,
+) -> Result<usize, DecodeError> {
+    merge(message, table, buf, pos, group, cx)
+}
+
 /// Whether a field needs more than its slot.
 #[inline(always)]
 fn is_special<'a>(entry: WireEntry, message: &(impl Fields<'a> + ?Sized)) -> bool {

@@ -15,7 +15,7 @@ pub use kinds::{
     Bool, Bytes, Double, Entries, Enum, Fixed32, Fixed64, Float, Grp, Int32, Int64, Msg, Sfixed32, Sfixed64,
     Sint32, Sint64, Str, Uint32, Uint64, Value,
 };
-pub(crate) use slots::{measure_slots, walk_field, write_slots};
+pub(crate) use slots::walk_slots;
 pub use writer::{Measure, Writer};
 
 use crate::UnknownFields;
@@ -31,6 +31,9 @@ pub trait Walk {
 
     /// A repeated field of numbers in one run.
     fn packed<K>(&mut self, number: u32, values: &[impl Value<K>]);
+
+    /// A field whose type is only known by its slot, in a message of type `of`.
+    fn slot(&mut self, value: SlotRef<'_>, field: &FieldTable, of: &TableRef);
 
     /// Whether entries of maps go in the order of their keys.
     fn is_sorted(&self) -> bool;
@@ -119,10 +122,10 @@ pub(crate) fn encode_delimited<M: Reflect + ?Sized>(message: &M, out: &mut Vec<u
 /// The bytes of one field that stands alone.
 pub(crate) fn encode_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef) -> Vec<u8> {
     let mut out = Vec::new();
-    let measure = || measured(|out| walk_field(value, field, of, out));
+    let measure = || measured(|out| out.slot(value, field, of));
     raw::append(&mut out, measure, |out| {
         let mut writer = Writer::new(out, false);
-        walk_field(value, field, of, &mut writer);
+        writer.slot(value, field, of);
         writer.finish()
     });
     out

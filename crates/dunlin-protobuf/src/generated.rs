@@ -9,7 +9,7 @@ pub use core::default::Default;
 pub use core::option::Option::{self, None, Some};
 pub use core::result::Result::{self, Err, Ok};
 
-pub use crate::decode::{Context, DecodeError, merge};
+pub use crate::decode::{Context, DecodeError, merge, merge_many};
 pub use crate::encode::*;
 pub use crate::extension::Extension;
 pub use crate::message::{Fields, Message, Reflect, View};

@@ -29,13 +29,13 @@ pub trait Reflect {
     /// The number of bytes when encoded.
     #[doc(hidden)]
     fn measure(&self, out: &mut Measure) {
-        crate::encode::measure_slots(self, out);
+        crate::encode::walk_slots(self, out);
     }
 
     /// Writes the fields.
     #[doc(hidden)]
     fn write(&self, out: &mut Writer<'_>) {
-        crate::encode::write_slots(self, out);
+        crate::encode::walk_slots(self, out);
     }
 }
 

@@ -62,7 +62,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &GrpcLogEntry, out: &mut impl Walk) {
         out.explicit::<Msg>(1, &message.timestamp);
         out.implicit::<Uint64>(2, &message.call_id);
@@ -150,7 +149,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -217,7 +216,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self

@@ -2121,7 +2121,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &SocketData, out: &mut impl Walk) {
         out.implicit::<Int64>(1, &message.streams_started);
         out.implicit::<Int64>(2, &message.streams_succeeded);
@@ -2209,7 +2208,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -2280,7 +2279,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -3744,7 +3743,6 @@ const _: () = {
         type Owned = SocketOptionTcpInfo;
     }
 
-    #[inline]
     fn walk(message: &SocketOptionTcpInfo, out: &mut impl Walk) {
         out.implicit::<Uint32>(1, &message.tcpi_state);
         out.implicit::<Uint32>(2, &message.tcpi_ca_state);
@@ -3874,7 +3872,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self

@@ -86,7 +86,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &OrcaLoadReport, out: &mut impl Walk) {
         out.implicit::<Double>(1, &message.cpu_utilization);
         out.implicit::<Double>(2, &message.mem_utilization);
@@ -156,7 +155,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -215,7 +214,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self

@@ -285,9 +285,9 @@ impl<K, V, A: Value<K> + Ord, B: Value<V>> Entries<K, V> for std::collections::H
         if !sorted {
             return self.iter().for_each(|(key, value)| visit(key, value));
         }
-        let mut entries: alloc::vec::Vec<_> = self.iter().collect();
-        entries.sort_by(|a, b| a.0.cmp(b.0));
-        for (key, value) in entries {
+        let entries: alloc::vec::Vec<_> = self.iter().collect();
+        for index in crate::slot::in_order(entries.len(), &mut |a, b| entries[a].0.cmp(entries[b].0)) {
+            let (key, value) = entries[index];
             visit(key, value);
         }
     }

@@ -1,26 +1,19 @@
 //! Walking a message that is only known by its slots.
 
+use super::Walk;
 use super::kinds::{
     Bool, Bytes, Double, Enum, Fixed32, Fixed64, Float, Grp, Int32, Int64, Msg, Sfixed32, Sfixed64, Sint32,
     Sint64, Str, Uint32, Uint64,
 };
-use super::{Measure, Walk, Writer};
 use crate::message::Reflect;
 use crate::slot::{MapRef, SlotRef};
 use crate::table::{FieldTable, Kind, Shape, TableRef};
 
-pub(crate) fn measure_slots<M: Reflect + ?Sized>(message: &M, out: &mut Measure) {
-    walk(message, out);
-}
-
-pub(crate) fn write_slots<M: Reflect + ?Sized>(message: &M, out: &mut Writer<'_>) {
-    walk(message, out);
-}
-
-fn walk<M: Reflect + ?Sized>(message: &M, out: &mut impl Walk) {
+/// Walks a message of any type. There is one for each type, so what a field needs is compiled elsewhere.
+pub(crate) fn walk_slots<M: Reflect + ?Sized>(message: &M, out: &mut impl Walk) {
     let table = message.table();
     for (index, field) in table.fields().iter().enumerate() {
-        walk_field(message.slot_ref(index), field, &table, out);
+        out.slot(message.slot_ref(index), field, &table);
     }
     out.unknown(message.unknown_fields());
 }
@@ -29,8 +22,8 @@ fn walk_map(map: &dyn MapRef, number: u32, entry: &TableRef, out: &mut impl Walk
     let [key_field, value_field] = entry.fields() else { return };
     map.for_each(out.is_sorted(), &mut |key, value| {
         out.entry(number, |out| {
-            walk_field(key, key_field, entry, out);
-            walk_field(value, value_field, entry, out);
+            out.slot(key, key_field, entry);
+            out.slot(value, value_field, entry);
         });
         true
     });
@@ -38,7 +31,7 @@ fn walk_map(map: &dyn MapRef, number: u32, entry: &TableRef, out: &mut impl Walk
 
 /// Walks one field.
 #[inline(always)]
-pub(crate) fn walk_field(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, out: &mut impl Walk) {
+pub(super) fn walk_slot(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, out: &mut impl Walk) {
     let (number, kind) = (field.number, field.kind);
     let implicit = field.shape == Shape::Implicit;
     let packed = field.shape == Shape::Packed;

@@ -1,7 +1,10 @@
 use alloc::vec::Vec;
 
+use super::slots::walk_slot;
 use super::{Value, Walk, measured};
 use crate::raw::{Output, Written};
+use crate::slot::SlotRef;
+use crate::table::{FieldTable, TableRef};
 use crate::wire::WireType;
 use crate::wire::write::{tag_len, varint_len, varint_to};
 use crate::{SharedString, UnknownFields};
@@ -45,6 +48,11 @@ impl Walk for Measure {
             self.add(tag_len(number));
             self.nested(|out| values.iter().for_each(|value| value.measure(number, out)));
         }
+    }
+
+    #[inline(never)]
+    fn slot(&mut self, value: SlotRef<'_>, field: &FieldTable, of: &TableRef) {
+        walk_slot(value, field, of, self);
     }
 
     #[inline(always)]
@@ -311,6 +319,11 @@ impl Walk for Writer<'_> {
             self.out.ensure(len);
             Value::write_run(values, len, self);
         }
+    }
+
+    #[inline(never)]
+    fn slot(&mut self, value: SlotRef<'_>, field: &FieldTable, of: &TableRef) {
+        walk_slot(value, field, of, self);
     }
 
     #[inline(always)]

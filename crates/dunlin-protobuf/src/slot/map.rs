@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::{Part, Slot, SlotRef};
 use crate::DecodeError;
@@ -202,14 +203,22 @@ impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapRef for std::col
             }
             return;
         }
-        let mut entries: Vec<_> = self.iter().collect();
-        entries.sort_by(|a, b| a.0.cmp(b.0));
-        for (key, value) in entries {
+        let entries: Vec<_> = self.iter().collect();
+        for index in in_order(entries.len(), &mut |a, b| entries[a].0.cmp(entries[b].0)) {
+            let (key, value) = entries[index];
             if !visit(key.slot_ref(), value.slot_ref()) {
                 return;
             }
         }
     }
+}
+
+/// The numbers below `len` in the order that `compare` gives; equal ones keep their own. A sort is much code: this one
+/// is compiled once, not for each type of a map.
+pub(crate) fn in_order(len: usize, compare: &mut dyn FnMut(usize, usize) -> Ordering) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..len).collect();
+    order.sort_by(|&a, &b| compare(a, b));
+    order
 }
 
 /// The map of a view: entries as they arrived. Where a key comes twice, the last entry counts.
@@ -277,10 +286,11 @@ impl<'a, K: Part<'a> + Default + Ord, V: Part<'a> + Default> MapRef for MapView<
 
     fn for_each<'s>(&'s self, _: bool, visit: Visit<'_, 's>) {
         // The last entry of each key, in the order of keys.
-        let mut entries: Vec<_> = self.0.iter().collect();
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        for (i, (key, value)) in entries.iter().enumerate() {
-            let shadowed = entries.get(i + 1).is_some_and(|next| next.0 == *key);
+        let entries = &self.0;
+        let order = in_order(entries.len(), &mut |a, b| entries[a].0.cmp(&entries[b].0));
+        for (i, &index) in order.iter().enumerate() {
+            let (key, value) = &entries[index];
+            let shadowed = order.get(i + 1).is_some_and(|&next| entries[next].0 == *key);
             if !shadowed && !visit(key.slot_ref(), value.slot_ref()) {
                 return;
             }

@@ -513,7 +513,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &Field, out: &mut impl Walk) {
         out.implicit::<Enum>(1, &message.kind);
         out.implicit::<Enum>(2, &message.cardinality);
@@ -586,7 +585,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -647,7 +646,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -1965,7 +1964,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &FileDescriptorProto, out: &mut impl Walk) {
         out.explicit::<Str>(1, &message.name);
         out.explicit::<Str>(2, &message.package);
@@ -2050,7 +2048,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -2119,7 +2117,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -2200,7 +2198,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &DescriptorProto, out: &mut impl Walk) {
         out.explicit::<Str>(1, &message.name);
         out.repeated::<Msg>(2, &message.field);
@@ -2276,7 +2273,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -2339,7 +2336,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -3083,7 +3080,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &FieldDescriptorProto, out: &mut impl Walk) {
         out.explicit::<Str>(1, &message.name);
         out.explicit::<Str>(2, &message.extendee);
@@ -3159,7 +3155,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -3222,7 +3218,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -4433,7 +4429,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &FileOptions, out: &mut impl Walk) {
         out.explicit::<Str>(1, &message.java_package);
         out.explicit::<Str>(8, &message.java_outer_classname);
@@ -4539,7 +4534,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -4622,7 +4617,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -4983,7 +4978,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &FieldOptions, out: &mut impl Walk) {
         out.explicit::<Enum>(1, &message.ctype);
         out.explicit::<Bool>(2, &message.packed);
@@ -5068,7 +5062,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -5137,7 +5131,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -6852,7 +6846,6 @@ const _: () = {
         type Owned = FeatureSet;
     }
 
-    #[inline]
     fn walk(message: &FeatureSet, out: &mut impl Walk) {
         out.explicit::<Enum>(1, &message.field_presence);
         out.explicit::<Enum>(2, &message.enum_type);
@@ -6922,7 +6915,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self

@@ -665,7 +665,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &FieldRules, out: &mut impl Walk) {
         if let Some(field_rules::Type::Float(value)) = &message.r#type {
             out.member::<Msg>(1, value);
@@ -834,7 +833,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -931,7 +930,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -1177,7 +1176,6 @@ const _: () = {
         type Owned = FloatRules;
     }
 
-    #[inline]
     fn walk(message: &FloatRules, out: &mut impl Walk) {
         out.explicit::<Float>(1, &message.r#const);
         if let Some(float_rules::LessThan::Lt(value)) = &message.less_than {
@@ -1260,7 +1258,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -1338,7 +1336,6 @@ const _: () = {
         type Owned = DoubleRules;
     }
 
-    #[inline]
     fn walk(message: &DoubleRules, out: &mut impl Walk) {
         out.explicit::<Double>(1, &message.r#const);
         if let Some(double_rules::LessThan::Lt(value)) = &message.less_than {
@@ -1421,7 +1418,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -3215,7 +3212,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &StringRules, out: &mut impl Walk) {
         out.explicit::<Str>(1, &message.r#const);
         out.explicit::<Uint64>(2, &message.min_len);
@@ -3415,7 +3411,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -3534,7 +3530,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -3680,7 +3676,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &BytesRules, out: &mut impl Walk) {
         out.explicit::<Bytes>(1, &message.r#const);
         out.explicit::<Uint64>(2, &message.min_len);
@@ -3780,7 +3775,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -3855,7 +3850,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -4793,7 +4788,6 @@ const _: () = {
         type Owned = TimestampRules;
     }
 
-    #[inline]
     fn walk(message: &TimestampRules, out: &mut impl Walk) {
         out.explicit::<Msg>(2, &message.r#const);
         if let Some(timestamp_rules::LessThan::Lt(value)) = &message.less_than {
@@ -4880,7 +4874,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -5418,7 +5412,6 @@ const _: () = {
         }
     }
 
-    #[inline]
     fn walk(message: &FieldPathElement, out: &mut impl Walk) {
         out.explicit::<Int32>(1, &message.field_number);
         out.explicit::<Str>(2, &message.field_name);
@@ -5505,7 +5498,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self
@@ -5570,7 +5563,7 @@ const _: () = {
         }
         #[inline]
         fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {
-            merge(self, &TABLE, buf, pos, group, cx)
+            merge_many(self, &TABLE, buf, pos, group, cx)
         }
         fn as_reflect(&self) -> &dyn Reflect {
             self

@@ -1,7 +1,7 @@
 //! The traits of the runtime for a message or its view.
 
 use super::slots::{slot, slot_ref};
-use super::walk::walk;
+use super::walk::{is_large, walk};
 use crate::rust::code::{Code, literal};
 use crate::rust::model::{Flavor, Message, Model};
 
@@ -106,7 +106,10 @@ pub(super) fn implementation(model: &Model<'_>, message: &Message<'_>, flavor: F
         code.block(
             "fn merge_fields(&mut self, buf: &'a [u8], pos: usize, group: u32, cx: &mut Context<'_>) -> Result<usize, DecodeError> {",
             "}",
-            |code| code.line("merge(self, &TABLE, buf, pos, group, cx)"),
+            |code| {
+                let merge = if is_large(message) { "merge_many" } else { "merge" };
+                code.line(format!("{merge}(self, &TABLE, buf, pos, group, cx)"));
+            },
         );
         code.block("fn as_reflect(&self) -> &dyn Reflect {", "}", |code| code.line("self"));
     });

@@ -6,6 +6,12 @@ use super::slots::oneof_member;
 use crate::rust::code::Code;
 use crate::rust::model::{Flavor, Message, Model, entry, kind_of};
 
+/// Whether the code for its fields is so much that a copy of it wherever it is used costs more time to compile than it
+/// saves to run.
+pub(super) fn is_large(message: &Message<'_>) -> bool {
+    message.fields.len() > 8
+}
+
 fn walk_kind(kind: Kind) -> String {
     match kind {
         Kind::String => "Str".into(),
@@ -17,7 +23,9 @@ fn walk_kind(kind: Kind) -> String {
 
 /// The function that shows every field to a walker, in the order of numbers.
 pub(super) fn walk(model: &Model<'_>, message: &Message<'_>, ty: &str, code: &mut Code) {
-    code.line("#[inline]");
+    if !is_large(message) {
+        code.line("#[inline]");
+    }
     code.block(format!("fn walk(message: &{ty}, out: &mut impl Walk) {{"), "}", |code| {
         for field in &message.fields {
             let (number, ident) = (field.number, &field.ident);
