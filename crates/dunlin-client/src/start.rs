@@ -98,14 +98,7 @@ impl Start {
         let limit = self.options.max_request.unwrap_or(usize::MAX);
         let mut out = Outgoing::default();
         out.push(encoding, limit, |out| codec.encode(request, out))?;
-        if !out.large.is_empty() {
-            out.small.extend_from_slice(&out.large);
-        }
-        if out.small.capacity() > 2 * out.small.len() {
-            // Buffers grow in large steps, and this one stays as long as the call may be tried again.
-            out.small.shrink_to_fit();
-        }
-        self.request = Some(out.small.into());
+        self.request = Some(kept(out));
         Ok(())
     }
 
@@ -223,5 +216,30 @@ impl Live {
         let whole = ready!(call.halves.poll_whole(cx));
         self.0 = None;
         Poll::Ready(Ok(whole))
+    }
+}
+
+/// A request, which stays as long as the call may be tried again: in one piece, and without the room that buffers have
+/// left because they grow in large steps.
+fn kept(mut out: Outgoing) -> Bytes {
+    out.small.extend_from_slice(&out.large);
+    if out.small.capacity() > 2 * out.small.len() {
+        out.small.shrink_to_fit();
+    }
+    out.small.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_kept_without_the_room_that_its_buffer_has_left() {
+        let mut small = Vec::with_capacity(8192);
+        small.extend_from_slice(b"prefix ");
+        let request = kept(Outgoing { small, large: Bytes::from_static(b"and message") });
+        assert_eq!(request, "prefix and message");
+        let buffer = Vec::from(request);
+        assert!(buffer.capacity() <= 2 * buffer.len(), "{}", buffer.capacity());
     }
 }
