@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
 
     /// The text of a length-delimited field `number`.
     pub fn string(&mut self, number: u32) -> Result<&'a str, WireError> {
-        core::str::from_utf8(self.bytes()?).map_err(|_| WireError::InvalidUtf8 { number })
+        crate::raw::text(self.bytes()?).ok_or(WireError::InvalidUtf8 { number })
     }
 
     /// A reader over the message in a length-delimited field, one level deeper.
