@@ -142,6 +142,8 @@ fn what_is_accepted_is_written_in_its_normal_form() {
         (r#"{"i32":1,"i32":null}"#, "{}"),
         (r#"{"oneInt":1,"oneChild":null}"#, r#"{"oneInt":1}"#),
         (r#"{"oneNull":null}"#, r#"{"oneNull":null}"#),
+        (r#"{"oneNull":"NULL_VALUE"}"#, r#"{"oneNull":null}"#),
+        (r#"{"oneNull":-2}"#, r#"{"oneNull":-2}"#),
         (
             r#"{"i32":null,"s":null,"child":null,"ints":null,"byName":null,"color":null,"any":null,"time":null,"wrapped":null}"#,
             "{}",

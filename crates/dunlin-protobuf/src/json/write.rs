@@ -269,7 +269,8 @@ impl<'o> Writer<'o> {
     }
 
     fn enumeration(&mut self, number: i32, table: Option<&EnumTable>) {
-        if table.is_some_and(is_null_value) {
+        // Of another number, `null` would lose which.
+        if number == 0 && table.is_some_and(is_null_value) {
             return self.out.push_str("null");
         }
         match table.filter(|_| !self.options.enums_as_numbers).and_then(|table| table.json_name(number)) {
