@@ -23,20 +23,14 @@ pub(crate) fn unchecked_tag(buf: &[u8], pos: &mut usize) -> Result<u32, Fault> {
             *pos += 1;
             Ok(u32::from(byte))
         }
-        _ => match two(buf, *pos) {
-            Some([low, high]) if high < 0x80 => {
+        _ => match buf.get(*pos..).and_then(|rest| rest.first_chunk()) {
+            Some(&[low, high]) if high < 0x80 => {
                 *pos += 2;
                 Ok(u32::from(low & 0x7f) | u32::from(high) << 7)
             }
             _ => apart(pos, |pos| tag_slow(buf, pos)),
         },
     }
-}
-
-/// Two bytes, if they are there.
-#[inline(always)]
-fn two(buf: &[u8], pos: usize) -> Option<[u8; 2]> {
-    buf.get(pos..)?.first_chunk().copied()
 }
 
 #[cold]
@@ -75,7 +69,7 @@ pub(crate) fn varint(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
             Ok(u64::from(byte))
         }
         _ => {
-            if let Some([low, high]) = two(buf, *pos)
+            if let Some(&[low, high]) = buf.get(*pos..*pos + 2)
                 && high < 0x80
             {
                 // Most lengths that are not one byte are two.
