@@ -32,7 +32,8 @@ pub trait Walk {
     /// A repeated field of numbers in one run.
     fn packed<K>(&mut self, number: u32, values: &[impl Value<K>]);
 
-    /// A field whose type is only known by its slot, in a message of type `of`.
+    /// A field whose type is only known by its slot, in a message of type `of`. Each walker has its own, not the
+    /// trait one for all: that way it is compiled here, not with each type of message.
     fn slot(&mut self, value: SlotRef<'_>, field: &FieldTable, of: &TableRef);
 
     /// Whether entries of maps go in the order of their keys.

@@ -2,7 +2,7 @@
 //! without clearing it first, and scalars lent as the messages that wrap them.
 //!
 //! The first two are on the path of every string and every encoded byte. Checking text with the standard
-//! library alone makes decoding of strings 1.3 times slower, of views twice as slow, clearing the buffer makes encoding of
+//! library alone makes decoding of strings 1.3 times slower, clearing the buffer makes encoding of
 //! large `bytes` fields 1.7 times slower (`bench/codec`, strings and media).
 #![allow(unsafe_code)]
 
@@ -19,17 +19,11 @@ pub(crate) use transparent::Wrapper;
 /// The text that `bytes` are, if they are UTF-8.
 #[inline(always)]
 pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
-    if is_ascii(bytes) {
-        // SAFETY: every byte is below 0x80, as was just checked, and ASCII is UTF-8.
+    if is_ascii(bytes) || utf8::is_utf8(bytes) {
+        // SAFETY: that these bytes are UTF-8 was just checked; ASCII is.
         return Some(unsafe { core::str::from_utf8_unchecked(bytes) });
     }
-    other_text(bytes)
-}
-
-#[inline(never)]
-fn other_text(bytes: &[u8]) -> Option<&str> {
-    // SAFETY: that these bytes are UTF-8 was just checked.
-    utf8::is_utf8(bytes).then(|| unsafe { core::str::from_utf8_unchecked(bytes) })
+    None
 }
 
 /// True if no byte has its highest bit set. Made for short slices of any alignment.

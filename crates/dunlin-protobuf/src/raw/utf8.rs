@@ -54,6 +54,7 @@ const fn step(byte: u8) -> u64 {
 }
 
 /// True if `bytes` are UTF-8. What is ASCII alone is passed in large steps.
+#[inline(never)]
 pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     const HIGH: u128 = u128::from_ne_bytes([0x80; 16]);
     const STATE: u64 = 63;
