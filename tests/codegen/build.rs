@@ -15,7 +15,8 @@ fn main() -> Result<(), dunlin_build::Error> {
         Builder::new()
             .include("options")
             .files(
-                ["options", "custom", "google_own", "excluded"].map(|name| format!("options/{name}.proto")),
+                ["options", "custom", "google_own", "excluded", "raw", "raw2023"]
+                    .map(|name| format!("options/{name}.proto")),
             )
             .options(|_| options.runtime("::dunlin_protobuf"))
             .out_dir(format!("{out}/{folder}"))
@@ -69,6 +70,12 @@ fn with_options() -> Options {
         .shared_strings((".options.Texts.owned", false))
         .hash_map(".options.Texts.hashed")
         .byte_vec(".options.Blobs")
+        .raw_strings(".raw")
+        .raw_strings(".raw2023")
+        .raw_strings((".raw.Texts.owned", false))
+        .byte_vec(".raw.Texts.vec")
+        .byte_vec(".raw.Texts.hashed")
+        .hash_map(".raw.Texts.hashed")
         .serde(".options.Serde")
         .serde(".options.Status")
         .message_attribute(".options.Attributes", "#[derive(Eq, Hash)]")

@@ -227,7 +227,7 @@ fn extension_constants(
     for view in extensions {
         let Some(of) = view.containing_message() else { continue };
         let Some(table) = model.pool.extension_table(&of.full_name(), view.number()) else { continue };
-        let kind = table.kind();
+        let kind = model.held_kind(&view, &view);
         let value = model.value_type(&view, kind, Flavor::Owned, module);
         let value = match table.cardinality() {
             Shape::Repeated | Shape::Packed if kind == Kind::Enum => {
@@ -247,7 +247,7 @@ fn extension_constants(
             "};",
             |code| {
                 code.line(format!("use {runtime}::generated::*;"));
-                let field = message::field_table(model, "", table, &view, module);
+                let field = message::field_table(model, "", table, kind, &view, module);
                 code.line(format!("static FIELD: FieldTable = {field};"));
                 code.line("Extension::new(&FIELD)");
             },

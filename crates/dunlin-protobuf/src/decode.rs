@@ -147,7 +147,7 @@ pub fn merge<'a, M: Fields<'a>>(
         }
         let merged = merge_slot(message.slot(index), entry.kind, tag, buf, &mut pos, cx);
         if let Err(cause) = merged {
-            other::not_stored(message, table, index, cause, pos)?;
+            other::not_stored(message, table, index, cause, buf, start, pos, cx)?;
         }
     }
     if group != 0 {

@@ -167,11 +167,14 @@ impl<'a> Fields<'a> for DynamicMessage {
     where
         'a: 's,
     {
-        let at = match self.find(index as u32) {
-            Ok(at) => at,
-            Err(at) => self.insert(index, at),
-        };
-        self.fields[at].1.slot()
+        self.storage(index).slot()
+    }
+
+    fn raw_slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a>
+    where
+        'a: 's,
+    {
+        self.storage(index).raw_slot()
     }
 
     /// It lends enums as their numbers.
@@ -204,6 +207,15 @@ impl<'a> Fields<'a> for DynamicMessage {
 }
 
 impl DynamicMessage {
+    #[inline(always)]
+    fn storage(&mut self, index: usize) -> &mut Storage {
+        let at = match self.find(index as u32) {
+            Ok(at) => at,
+            Err(at) => self.insert(index, at),
+        };
+        &mut self.fields[at].1
+    }
+
     /// Makes an empty field, which belongs at `at`; gives where it is if members of a oneof went.
     fn insert(&mut self, index: usize, mut at: usize) -> usize {
         let table = &*self.table;

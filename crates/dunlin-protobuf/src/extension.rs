@@ -179,8 +179,7 @@ pub(crate) fn read<'b>(
                 if let Slot::Present(message) = value.slot() {
                     message.merge_fields(item, piece.value + from, 0, &mut cx)?;
                 } else {
-                    merge_value(value.slot(), field.kind, tag, item, &mut at, &mut cx)
-                        .map_err(|e| in_error(e, at))?;
+                    merge_value(value, field, tag, item, &mut at, &mut cx).map_err(|e| in_error(e, at))?;
                 }
                 found = true;
             }
@@ -230,7 +229,7 @@ fn merge_piece<'b>(
         }
         return Ok(!numbers.is_empty());
     }
-    merge_value(value.slot(), field.kind, tag, buf, pos, cx)?;
+    merge_value(value, field, tag, buf, pos, cx)?;
     Ok(true)
 }
 

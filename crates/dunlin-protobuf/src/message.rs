@@ -46,6 +46,16 @@ pub trait Fields<'a>: Reflect {
     where
         'a: 's;
 
+    /// As [`Fields::slot`], for text that is not UTF-8 and need not be by the schema: a message that can hold text as
+    /// bytes where it must lends bytes.
+    #[doc(hidden)]
+    fn raw_slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a>
+    where
+        'a: 's,
+    {
+        self.slot(index)
+    }
+
     /// Takes back what is set in the oneof of this index.
     fn clear_oneof(&mut self, oneof: usize);
 
@@ -128,6 +138,13 @@ impl<'a, M: Fields<'a>> Fields<'a> for Box<M> {
         'a: 's,
     {
         (**self).slot(index)
+    }
+
+    fn raw_slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a>
+    where
+        'a: 's,
+    {
+        (**self).raw_slot(index)
     }
 
     fn clear_oneof(&mut self, oneof: usize) {

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use crate::SharedString;
 use crate::message::{Fields, Reflect};
 use crate::slot::{Slot, SlotRef};
-use crate::table::{FieldTable, Shape};
+use crate::table::{FieldTable, Kind, Shape};
 
 /// A value that can be put into a field or appended to a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,10 +51,43 @@ pub struct TypeMismatch;
 
 /// Sets a singular field, or appends to a repeated one.
 ///
+/// A string field whose schema does not ask for UTF-8 takes bytes too, if the message can hold them: a dynamic one
+/// can, and one that was generated with `raw_strings`.
+///
 /// # Errors
 /// When the value is not of the field's type, or a number is none of a closed enum.
 pub fn set(message: &mut dyn Fields<'_>, index: usize, value: Value) -> Result<(), TypeMismatch> {
-    store(message.slot(index), value)
+    let table = message.table();
+    match (value, table.fields().get(index)) {
+        (Value::String(text), Some(field)) if field.kind == Kind::String => {
+            store_text(message.slot(index), text)
+        }
+        (Value::Bytes(text), Some(field)) if field.unchecked && crate::raw::text(&text).is_none() => {
+            store(message.raw_slot(index), Value::Bytes(text))
+        }
+        (Value::Bytes(text), Some(field)) if field.unchecked => store_bytes(message.slot(index), text),
+        (value, _) => store(message.slot(index), value),
+    }
+}
+
+fn holds_text(slot: &Slot<'_, '_>) -> bool {
+    use Slot::{OptShared, OptString, Shared, SharedList, Strings};
+    matches!(slot, Slot::String(_) | Shared(_) | OptString(_) | OptShared(_) | Strings(_) | SharedList(_))
+}
+
+/// Puts text into the slot of a string field, which may hold bytes.
+pub(crate) fn store_text(slot: Slot<'_, '_>, text: String) -> Result<(), TypeMismatch> {
+    let value = if holds_text(&slot) { Value::String(text) } else { Value::Bytes(text.into_bytes().into()) };
+    store(slot, value)
+}
+
+/// Puts bytes into a slot, which may hold text.
+fn store_bytes(slot: Slot<'_, '_>, bytes: Bytes) -> Result<(), TypeMismatch> {
+    if !holds_text(&slot) {
+        return store(slot, Value::Bytes(bytes));
+    }
+    let text = String::from_utf8(bytes.into()).map_err(|_| TypeMismatch)?;
+    store(slot, Value::String(text))
 }
 
 /// Puts a value into a slot: sets a singular field, appends to a repeated one.
@@ -255,7 +288,8 @@ fn copy_fields<'a>(from: &(impl Reflect + ?Sized), to: &mut (impl Fields<'a> + ?
         let value = from.slot_ref(index);
         let skip = if field.shape == Shape::Implicit { is_default(value) } else { is_empty(value) };
         if !skip {
-            copy_slot(value, to.slot(index));
+            let is_raw = field.kind == Kind::String && !is_text(value);
+            copy_slot(value, if is_raw { to.raw_slot(index) } else { to.slot(index) });
         }
     }
     if let Some(unknown) = to.try_unknown_fields_mut() {
@@ -263,7 +297,20 @@ fn copy_fields<'a>(from: &(impl Reflect + ?Sized), to: &mut (impl Fields<'a> + ?
     }
 }
 
-/// Sets a field to a value that another message lends; lists are appended to.
+/// False for bytes that are not UTF-8.
+fn is_text(value: SlotRef<'_>) -> bool {
+    let is_text = |bytes: &[u8]| crate::raw::text(bytes).is_some();
+    match value {
+        SlotRef::Bytes(bytes) => is_text(bytes),
+        SlotRef::BytesList(_) | SlotRef::ByteVecs(_) | SlotRef::Slices(_) => {
+            value.byte_slices().unwrap_or_default().into_iter().all(is_text)
+        }
+        _ => true,
+    }
+}
+
+/// Sets a field to a value that another message lends; lists are appended to. What a field cannot hold is left out:
+/// bytes that are not UTF-8 where it holds text.
 pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
     let value = match (from, to) {
         (SlotRef::Message(from), Slot::Message(to)) => return copy_fields(from, to.get_or_insert()),
@@ -277,8 +324,8 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         (SlotRef::Map(from), Slot::Map(to)) => {
             from.for_each(false, &mut |key, value| {
                 to.insert(&mut |entry| {
-                    copy_slot(key, entry.key());
-                    copy_slot(value, entry.value());
+                    copy_slot(key, if is_text(key) { entry.key() } else { entry.raw_key() });
+                    copy_slot(value, if is_text(value) { entry.value() } else { entry.raw_value() });
                     true
                 });
                 true
@@ -293,12 +340,8 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         (SlotRef::F32s(from), Slot::F32s(to)) => return to.extend_from_slice(from),
         (SlotRef::F64s(from), Slot::F64s(to)) => return to.extend_from_slice(from),
         (SlotRef::SharedList(from), Slot::SharedList(to)) => return to.extend_from_slice(from),
-        (from, Slot::Strings(to)) => {
-            return to.extend(from.texts().unwrap_or_default().into_iter().map(str::to_owned));
-        }
-        (from, Slot::SharedList(to)) => {
-            return to.extend(from.texts().unwrap_or_default().into_iter().map(SharedString::from));
-        }
+        (from, Slot::Strings(to)) => return to.extend(texts(from).into_iter().map(str::to_owned)),
+        (from, Slot::SharedList(to)) => return to.extend(texts(from).into_iter().map(SharedString::from)),
         (SlotRef::String(from), Slot::Shared(to)) => return *to = from.into(),
         (SlotRef::String(from), Slot::OptShared(to)) => return *to = Some(from.into()),
         (SlotRef::BytesList(from), Slot::BytesList(to)) => return to.extend_from_slice(from),
@@ -340,8 +383,23 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         SlotRef::Bytes(value) => Value::Bytes(Bytes::copy_from_slice(value)),
         _ => return,
     };
-    // Messages of one type have slots of one type.
-    let _ = store(to, value);
+    // Messages of one type have slots of one type, but for text.
+    let _ = match value {
+        Value::String(text) => store_text(to, text),
+        Value::Bytes(bytes) => store_bytes(to, bytes),
+        value => store(to, value),
+    };
+}
+
+/// The texts of a list, without bytes that are none.
+fn texts(from: SlotRef<'_>) -> Vec<&str> {
+    from.texts().unwrap_or_else(|| {
+        from.byte_slices()
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|b| core::str::from_utf8(b).ok())
+            .collect()
+    })
 }
 
 /// True if two messages of one type have equal fields, unknown ones included.
@@ -388,16 +446,16 @@ fn equal_slots(a: SlotRef<'_>, b: SlotRef<'_>) -> bool {
             SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_),
             SlotRef::Strings(_) | SlotRef::SharedList(_) | SlotRef::Strs(_),
         ) => a.texts() == b.texts(),
-        (
-            SlotRef::BytesList(_) | SlotRef::ByteVecs(_) | SlotRef::Slices(_),
-            SlotRef::BytesList(_) | SlotRef::ByteVecs(_) | SlotRef::Slices(_),
-        ) => a.byte_slices() == b.byte_slices(),
         (SlotRef::Messages(a), SlotRef::Messages(b)) => {
             a.len() == b.len()
                 && (0..a.len()).all(|i| matches!((a.get(i), b.get(i)), (Some(a), Some(b)) if equal(a, b)))
         }
         (SlotRef::Map(a), SlotRef::Map(b)) => equal_maps(a, b),
-        _ => false,
+        // Text may be held as bytes.
+        (SlotRef::String(a), SlotRef::Bytes(b)) | (SlotRef::Bytes(b), SlotRef::String(a)) => {
+            a.as_bytes() == b
+        }
+        (a, b) => matches!((a.byte_slices(), b.byte_slices()), (Some(a), Some(b)) if a == b),
     }
 }
 

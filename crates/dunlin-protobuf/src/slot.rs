@@ -94,6 +94,7 @@ pub enum SlotRef<'s> {
     F32(f32),
     F64(f64),
     String(&'s str),
+    /// Bytes; or the text of a string field whose schema does not ask for UTF-8.
     Bytes(&'s [u8]),
     /// The number of an enum value.
     Enum(i32),
@@ -177,13 +178,13 @@ impl<'s> SlotRef<'s> {
         })
     }
 
-    /// The values of a repeated bytes field, however they are held.
+    /// The values of a repeated bytes field, however they are held; or the bytes of texts.
     pub fn byte_slices(self) -> Option<Vec<&'s [u8]>> {
         Some(match self {
             Self::BytesList(values) => values.iter().map(|bytes| &**bytes).collect(),
             Self::ByteVecs(values) => values.iter().map(Vec::as_slice).collect(),
             Self::Slices(values) => values.to_vec(),
-            _ => return None,
+            _ => self.texts()?.into_iter().map(str::as_bytes).collect(),
         })
     }
 
@@ -322,6 +323,12 @@ pub trait Part<'a> {
 
     /// Lends the value for reading.
     fn slot_ref(&self) -> SlotRef<'_>;
+
+    /// As [`Fields::raw_slot`].
+    #[doc(hidden)]
+    fn raw_slot(&mut self) -> Slot<'_, 'a> {
+        self.slot()
+    }
 }
 
 macro_rules! parts {

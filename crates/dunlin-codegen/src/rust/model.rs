@@ -7,7 +7,7 @@ mod services;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use dunlin_protobuf::descriptor::Location;
+use dunlin_protobuf::descriptor::{Location, Utf8Validation};
 use dunlin_protobuf::dynamic::DynamicPool;
 use dunlin_protobuf::pool::{
     EnumId, EnumView, FieldKind, FieldView, FileId, FileView, MessageId, MessageView,
@@ -78,6 +78,7 @@ pub(super) struct Field<'p> {
     pub(super) index: usize,
     pub(super) number: u32,
     pub(super) ident: String,
+    /// How values are held, see [`Model::held_kind`].
     pub(super) kind: Kind,
     pub(super) shape: Shape,
     pub(super) boxed: bool,
@@ -357,7 +358,7 @@ impl<'p> Model<'p> {
                 index,
                 number: entry.number(),
                 ident,
-                kind: entry.kind(),
+                kind: self.held_kind(&view, &view),
                 shape: entry.cardinality(),
                 boxed: wrapped.is_none() && boxed.is_some_and(|boxed| boxed[index]),
                 wrapped,
@@ -373,6 +374,20 @@ impl<'p> Model<'p> {
         }
         let unknown = unique("unknown_fields".into(), &mut taken);
         Message { view, table, fields, oneofs, unknown }
+    }
+
+    /// How the values of a field, or of a part of the map field `of`, are held: as the schema says, but text that need
+    /// not be UTF-8 is bytes if the options want that.
+    pub(super) fn held_kind(&self, view: &FieldView<'p>, of: &FieldView<'p>) -> Kind {
+        match kind_of(view) {
+            Kind::String
+                if view.features().utf8_validation == Utf8Validation::NONE
+                    && self.options.flag("raw_strings", &of.full_name()) == Some(true) =>
+            {
+                Kind::Bytes
+            }
+            kind => kind,
+        }
     }
 
     /// The kind of scalar in the wrapper of the runtime that a field holds, if it is to be that scalar.

@@ -213,6 +213,16 @@ impl Options {
         self.flag("byte_vec", scope.into())
     }
 
+    /// Which string fields, and strings in map fields, are bytes if their schema does not ask for UTF-8; none by
+    /// default.
+    ///
+    /// Those are all strings of proto2 and those with `features.utf8_validation = NONE`. Other runtimes may write any
+    /// bytes there, which a `String` cannot hold: without the option, such a message is refused. Of the bytes, what
+    /// [`Options::byte_vec`] says holds too. JSON, which has no way to write them, refuses them.
+    pub fn raw_strings(self, scope: impl Into<Scope>) -> Self {
+        self.flag("raw_strings", scope.into())
+    }
+
     /// Which singular fields of `google.protobuf.StringValue` and its like are `Option<String>` and
     /// so on, members of oneofs plain scalars; none by default.
     ///

@@ -90,7 +90,8 @@ pub enum DecodeErrorKind {
     InvalidTag,
     /// The end of a group that was not open.
     UnmatchedEndGroup,
-    /// Text that is not UTF-8.
+    /// Text that is not UTF-8. Where the schema does not ask for it (proto2, `features.utf8_validation = NONE`), dynamic
+    /// messages keep such text, and types that are generated with the option `raw_strings`.
     InvalidUtf8,
     /// A message lacks these required fields.
     MissingRequired(Vec<String>),

@@ -1,11 +1,13 @@
 //! The less common roads of decoding: unknown fields, other encodings of known ones, maps, closed
 //! enums, ends of groups.
 
+use bytes::Bytes;
+
 use super::error::{in_entry, in_field, in_named, in_tag};
 use super::primitive::{self, skip, take, varint};
-use super::{Cause, Context, DecodeError, Fault, is_special, merge_slot};
+use super::{Cause, Context, DecodeError, Fault, is_special, merge_slot, read_bytes};
 use crate::message::Fields;
-use crate::slot::{EntrySlots, EnumList, Slot};
+use crate::slot::{EntrySlots, EnumList, Part, Slot, SlotRef};
 use crate::table::{FieldTable, Kind, MessageTable, Shape, TableRef};
 use crate::wire::write;
 
@@ -63,17 +65,77 @@ pub(crate) fn merge_other<'a>(
     Ok(Next::Field(pos))
 }
 
-/// What could not be stored: a fault, or a number that a closed enum does not have.
+/// What could not be stored: a fault, a number that a closed enum does not have, or text that is not UTF-8 where it
+/// need not be.
 #[cold]
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn not_stored<'a>(
     message: &mut dyn Fields<'a>,
     table: &MessageTable,
     index: usize,
     cause: Cause,
+    buf: &'a [u8],
+    start: usize,
     pos: usize,
+    cx: &mut Context<'_>,
 ) -> Result<(), DecodeError> {
-    let Cause::UnknownNumber(number) = cause else { return Err(in_field(cause, pos, table, index)) };
-    keep_number(message, table.fields[index].number, number as i32);
+    let field = &table.fields[index];
+    match cause {
+        Cause::UnknownNumber(number) => {
+            keep_number(message, field.number, number as i32);
+            Ok(())
+        }
+        cause if may_be_raw(&cause, field) => {
+            let memory = held_as_text(message.as_reflect().slot_ref(index));
+            last(&buf[..pos], start)
+                .map_err(Cause::from)
+                .and_then(|value| merge_raw(message.raw_slot(index), memory, &buf[..pos], value, cx))
+        }
+        cause => Err(cause),
+    }
+    .map_err(|cause| in_field(cause, pos, table, index))
+}
+
+/// Whether all that is wrong is that text is not UTF-8, and the schema does not ask for that.
+fn may_be_raw(cause: &Cause, field: &FieldTable) -> bool {
+    field.unchecked && matches!(cause, Cause::Fault(Fault::InvalidUtf8))
+}
+
+/// The bytes of memory that the texts of a list take when they become bytes.
+fn held_as_text(value: SlotRef<'_>) -> usize {
+    let texts = value.texts().unwrap_or_default();
+    texts.into_iter().map(|text| size_of::<Bytes>() + text.len()).sum()
+}
+
+/// Where the value is of the last of the length-delimited fields from `start` to the end.
+fn last(buf: &[u8], start: usize) -> Result<usize, Fault> {
+    let (mut value, mut pos) = (start, start);
+    while pos < buf.len() {
+        primitive::tag(buf, &mut pos)?;
+        value = pos;
+        take(buf, &mut pos)?;
+    }
+    Ok(value)
+}
+
+/// Stores the text at `pos` as the bytes that it is, in a slot that was changed for it at the cost of `memory`.
+fn merge_raw(
+    slot: Slot<'_, '_>,
+    memory: usize,
+    buf: &[u8],
+    mut pos: usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
+    cx.budget.memory(memory)?;
+    match slot {
+        Slot::Bytes(value) => *value = read_bytes(buf, &mut pos, cx)?,
+        Slot::OptBytes(value) => *value = Some(read_bytes(buf, &mut pos, cx)?),
+        Slot::BytesList(values) => {
+            cx.budget.memory(size_of::<Bytes>())?;
+            values.push(read_bytes(buf, &mut pos, cx)?);
+        }
+        _ => return Err(Fault::InvalidUtf8.into()),
+    }
     Ok(())
 }
 
@@ -184,6 +246,7 @@ pub(crate) fn merge_entry<'a>(
     let mut known = true;
     while pos < buf.len() {
         let tag = primitive::tag(buf, &mut pos).map_err(|fault| in_entry(fault.into(), pos))?;
+        let value_at = pos;
         let merged = if tag == key.tag {
             merge_slot(slots.key(), key.kind, tag, buf, &mut pos, cx)
         } else if tag == value.tag && (value.kind != Kind::Enum || slots.checks_enums()) {
@@ -195,11 +258,32 @@ pub(crate) fn merge_entry<'a>(
         match merged {
             Ok(()) => {}
             Err(Cause::UnknownNumber(_)) => known = false,
-            Err(cause) => return Err(in_entry(cause, pos)),
+            Err(cause) => not_stored_entry(slots, entry, cause, tag, &buf[..pos], value_at, cx)?,
         }
     }
     cx.budget.leave();
     Ok(known)
+}
+
+/// As [`not_stored`], of the key or the value of an entry.
+#[cold]
+fn not_stored_entry<'a>(
+    slots: &mut dyn EntrySlots<'a>,
+    entry: &TableRef,
+    cause: Cause,
+    tag: u32,
+    buf: &'a [u8],
+    pos: usize,
+    cx: &mut Context<'_>,
+) -> Result<(), DecodeError> {
+    let is_key = tag == entry.wire[0].tag;
+    let merged = match cause {
+        cause if may_be_raw(&cause, &entry.fields[usize::from(!is_key)]) => {
+            merge_raw(if is_key { slots.raw_key() } else { slots.raw_value() }, 0, buf, pos, cx)
+        }
+        cause => Err(cause),
+    };
+    merged.map_err(|cause| in_entry(cause, buf.len()))
 }
 
 /// A value that is an enum of a pool, which may be closed, so that the number may not be `known`; or
@@ -310,17 +394,22 @@ pub(crate) fn read_enums(
     Ok(())
 }
 
-/// Reads one value behind its tag into a slot; for extensions, which are not fields of a table.
+/// Reads one value behind its tag; for extensions, which are not fields of a table.
 pub(crate) fn merge_value<'a>(
-    slot: Slot<'_, 'a>,
-    kind: Kind,
+    value: &mut dyn Part<'a>,
+    field: &FieldTable,
     tag: u32,
     buf: &'a [u8],
     pos: &mut usize,
     cx: &mut Context<'_>,
 ) -> Result<(), Cause> {
-    match merge_slot(slot, kind, tag, buf, pos, cx) {
+    let start = *pos;
+    match merge_slot(value.slot(), field.kind, tag, buf, pos, cx) {
         Err(Cause::UnknownNumber(_)) => Ok(()),
+        Err(cause) if may_be_raw(&cause, field) => {
+            let memory = held_as_text(value.slot_ref());
+            merge_raw(value.raw_slot(), memory, buf, start, cx)
+        }
         merged => merged,
     }
 }

@@ -249,7 +249,7 @@ impl<'p> Maker<'p> {
             number: view.number(),
             kind,
             shape,
-            unchecked: view.features().utf8_validation == Utf8Validation::NONE,
+            unchecked: kind == Kind::String && view.features().utf8_validation == Utf8Validation::NONE,
             group_like: view.is_group_like(),
             redacted: view.is_debug_redact(),
             extension: view.is_extension(),

@@ -1,6 +1,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use bytes::Bytes;
 
@@ -155,6 +156,15 @@ impl<'a> Part<'a> for Storage {
         }
     }
 
+    fn raw_slot(&mut self) -> Slot<'_, 'a> {
+        match self {
+            Self::String(text) => *self = Self::Bytes(text.as_deref().map(raw)),
+            Self::Strings(texts) => *self = Self::BytesList(texts.iter().map(|text| raw(text)).collect()),
+            _ => {}
+        }
+        self.slot()
+    }
+
     #[inline(always)]
     fn slot_ref(&self) -> SlotRef<'_> {
         match self {
@@ -182,6 +192,10 @@ impl<'a> Part<'a> for Storage {
             Self::Map(map) => SlotRef::Map(&**map),
         }
     }
+}
+
+fn raw(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
 }
 
 /// The place of a message, which knows what may be put there.
@@ -291,7 +305,7 @@ impl MapRef for NoEntries {
 }
 
 /// The key of a dynamic map.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum MapKey {
     Bool(bool),
@@ -300,9 +314,48 @@ pub enum MapKey {
     U32(u32),
     U64(u64),
     String(SharedString),
+    /// Text that is not UTF-8, and by its schema need not be.
+    Bytes(Bytes),
+}
+
+/// Keys of one map, which are of one type. Text has the order of its bytes, however it is held.
+impl Ord for MapKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::String(a), Self::String(b)) => a.cmp(b),
+            (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
+            (Self::I32(a), Self::I32(b)) => a.cmp(b),
+            (Self::I64(a), Self::I64(b)) => a.cmp(b),
+            (Self::U32(a), Self::U32(b)) => a.cmp(b),
+            (Self::U64(a), Self::U64(b)) => a.cmp(b),
+            _ => self.as_bytes().cmp(other.as_bytes()),
+        }
+    }
+}
+
+impl PartialOrd for MapKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for MapKey {}
+
+impl PartialEq for MapKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
 }
 
 impl MapKey {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::String(text) => text.as_bytes(),
+            Self::Bytes(text) => text,
+            _ => &[],
+        }
+    }
+
     fn new(kind: Kind) -> Self {
         match kind {
             Kind::Bool => Self::Bool(false),
@@ -322,7 +375,15 @@ impl MapKey {
             Self::U32(value) => Slot::U32(value),
             Self::U64(value) => Slot::U64(value),
             Self::String(value) => Slot::Shared(value),
+            Self::Bytes(value) => Slot::Bytes(value),
         }
+    }
+
+    fn raw_slot<'a>(&mut self) -> Slot<'_, 'a> {
+        if let Self::String(text) = self {
+            *self = Self::Bytes(raw(text));
+        }
+        self.slot()
     }
 
     #[inline(always)]
@@ -334,6 +395,7 @@ impl MapKey {
             Self::U32(value) => SlotRef::U32(*value),
             Self::U64(value) => SlotRef::U64(*value),
             Self::String(value) => SlotRef::String(value),
+            Self::Bytes(value) => SlotRef::Bytes(value),
         }
     }
 }
@@ -357,6 +419,14 @@ impl<'a> EntrySlots<'a> for Entry {
 
     fn value(&mut self) -> Slot<'_, 'a> {
         self.value.slot()
+    }
+
+    fn raw_key(&mut self) -> Slot<'_, 'a> {
+        self.key.raw_slot()
+    }
+
+    fn raw_value(&mut self) -> Slot<'_, 'a> {
+        self.value.raw_slot()
     }
 
     fn checks_enums(&self) -> bool {

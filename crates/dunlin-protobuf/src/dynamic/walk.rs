@@ -124,6 +124,7 @@ impl MapKey {
             Self::I64(value) => one_i64(entry, value, out),
             Self::U32(value) => one_u32(entry, value, out),
             Self::U64(value) => one_u64(entry, value, out),
+            Self::Bytes(text) => one::<Bytes>(entry, text, out),
         }
     }
 }

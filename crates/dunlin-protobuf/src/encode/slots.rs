@@ -77,7 +77,8 @@ pub(super) fn walk_slot(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, o
         SlotRef::Enum(value) => one!(Enum, &value),
         SlotRef::String(value) if implicit => out.implicit::<Str>(number, &value),
         SlotRef::String(value) => out.member::<Str>(number, &value),
-        SlotRef::Bytes(value) => one!(Bytes, &value),
+        SlotRef::Bytes(value) if implicit => out.implicit::<Bytes>(number, &value),
+        SlotRef::Bytes(value) => out.member::<Bytes>(number, &value),
         SlotRef::Message(value) => message!(&value),
 
         SlotRef::Bools(values) => many!(Bool, values),

@@ -236,11 +236,14 @@ impl<'o> Writer<'o> {
         let mut result = Ok(());
         map.for_each(self.options.pretty, &mut |key, value| {
             self.member(&mut is_first);
-            self.map_key(key);
-            self.colon();
-            // An entry whose message is not there has an empty one.
-            result = self.value(value, value_field, entry).map_err(|error| match key {
+            let written = self.map_key(key).and_then(|()| {
+                self.colon();
+                // An entry whose message is not there has an empty one.
+                self.value(value, value_field, entry)
+            });
+            result = written.map_err(|error| match key {
                 SlotRef::String(key) => error.in_entry(key),
+                SlotRef::Bytes(key) => error.in_entry(&String::from_utf8_lossy(key)),
                 SlotRef::I32(key) => error.in_entry(itoa::Buffer::new().format(key)),
                 SlotRef::I64(key) => error.in_entry(itoa::Buffer::new().format(key)),
                 SlotRef::U32(key) => error.in_entry(itoa::Buffer::new().format(key)),
@@ -255,9 +258,10 @@ impl<'o> Writer<'o> {
         Ok(())
     }
 
-    fn map_key(&mut self, key: SlotRef<'_>) {
+    fn map_key(&mut self, key: SlotRef<'_>) -> Result {
         match key {
             SlotRef::String(key) => self.string(key),
+            SlotRef::Bytes(key) => self.string(utf8(key)?),
             SlotRef::I32(key) => self.quoted(itoa::Buffer::new().format(key)),
             SlotRef::I64(key) => self.quoted(itoa::Buffer::new().format(key)),
             SlotRef::U32(key) => self.quoted(itoa::Buffer::new().format(key)),
@@ -266,6 +270,7 @@ impl<'o> Writer<'o> {
             // The language has no other keys.
             _ => self.quoted(""),
         }
+        Ok(())
     }
 
     fn enumeration(&mut self, number: i32, table: Option<&EnumTable>) {
@@ -281,10 +286,7 @@ impl<'o> Writer<'o> {
 
     fn bytes(&mut self, value: &[u8], field: &FieldTable) -> Result {
         if field.kind == Kind::String {
-            // A string whose schema does not ask for UTF-8.
-            let text =
-                core::str::from_utf8(value).map_err(|_| JsonError::writing(JsonErrorKind::InvalidUtf8))?;
-            self.string(text);
+            self.string(utf8(value)?);
             return Ok(());
         }
         self.out.push('"');
@@ -598,6 +600,11 @@ fn seconds_and_nanos(message: &dyn Reflect, table: &TableRef) -> core::result::R
         _ => return Err(odd_type()),
     };
     Ok((seconds, nanos))
+}
+
+/// The text of a string whose schema does not ask for UTF-8; JSON does.
+fn utf8(text: &[u8]) -> core::result::Result<&str, JsonError> {
+    core::str::from_utf8(text).map_err(|_| JsonError::writing(JsonErrorKind::InvalidUtf8))
 }
 
 /// The enum whose only value is written as null.

@@ -17,6 +17,18 @@ pub trait EntrySlots<'a> {
     /// The value.
     fn value(&mut self) -> Slot<'_, 'a>;
 
+    /// As [`Fields::raw_slot`](crate::Fields::raw_slot).
+    #[doc(hidden)]
+    fn raw_key(&mut self) -> Slot<'_, 'a> {
+        self.key()
+    }
+
+    /// As [`Fields::raw_slot`](crate::Fields::raw_slot).
+    #[doc(hidden)]
+    fn raw_value(&mut self) -> Slot<'_, 'a> {
+        self.value()
+    }
+
     /// As [`Fields::checks_enums`](crate::Fields::checks_enums).
     #[doc(hidden)]
     fn checks_enums(&self) -> bool {

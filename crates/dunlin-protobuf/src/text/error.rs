@@ -43,8 +43,8 @@ pub enum TextErrorKind {
         /// The type.
         kind: &'static str,
     },
-    /// A string that is not UTF-8 once its escapes are resolved.
-    #[error("the string is not valid UTF-8; only bytes fields hold arbitrary bytes")]
+    /// A string that is not UTF-8 once its escapes are resolved, though it is to be, or is held as a `String`.
+    #[error("the string is not valid UTF-8; bytes fields hold arbitrary bytes")]
     InvalidUtf8,
     /// A name that is no field of the message.
     #[error("{message} has no field `{name}`")]

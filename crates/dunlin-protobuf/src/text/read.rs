@@ -87,6 +87,10 @@ impl Part<'static> for Field<'_> {
         self.message.slot(self.index)
     }
 
+    fn raw_slot(&mut self) -> Slot<'_, 'static> {
+        self.message.raw_slot(self.index)
+    }
+
     fn slot_ref(&self) -> SlotRef<'_> {
         self.message.as_reflect().slot_ref(self.index)
     }
@@ -190,7 +194,7 @@ impl<'r> Reader<'_, 'r> {
     fn field(&mut self, part: &mut dyn Part<'static>, field: &FieldTable, of: &TableRef) -> Result<()> {
         self.colon(field)?;
         if self.lexer.token() != Token::Symbol(b'[') {
-            return self.value(part.slot(), field, of);
+            return self.value(part, field, of);
         }
         if !field.shape.is_list() && field.shape != Shape::Map {
             return Err(self.lexer.error(TextErrorKind::NotRepeated, self.lexer.start()));
@@ -200,7 +204,7 @@ impl<'r> Reader<'_, 'r> {
             return Ok(());
         }
         loop {
-            self.value(part.slot(), field, of)?;
+            self.value(part, field, of)?;
             if self.lexer.eat(b']')? {
                 return Ok(());
             }
@@ -218,9 +222,9 @@ impl<'r> Reader<'_, 'r> {
     }
 
     /// Reads one value: sets a singular field, appends to a list, inserts into a map.
-    fn value(&mut self, slot: Slot<'_, 'static>, field: &FieldTable, of: &TableRef) -> Result<()> {
+    fn value(&mut self, part: &mut dyn Part<'static>, field: &FieldTable, of: &TableRef) -> Result<()> {
         if field.kind.is_message() {
-            return self.message_value(slot, Some((field, of)));
+            return self.message_value(part.slot(), Some((field, of)));
         }
         let is_element = field.shape.is_list();
         if is_element {
@@ -228,6 +232,7 @@ impl<'r> Reader<'_, 'r> {
             self.memory(element_size(field.kind))?;
         }
         let value = self.scalar(field, of)?;
+        let slot = if is_raw(&value, field) { part.raw_slot() } else { part.slot() };
         self.store(slot, value)
     }
 
@@ -308,14 +313,37 @@ impl<'r> Reader<'_, 'r> {
             if self.lexer.token() == Token::Symbol(b'[') {
                 return Err(in_field(self.lexer.error(TextErrorKind::NotRepeated, self.lexer.start())));
             }
-            let slot = if index == 0 { entry.key() } else { entry.value() };
-            self.value(slot, field, table).map_err(in_field)?;
+            self.entry_part(entry, index == 0, field, table).map_err(in_field)?;
             self.separator()?;
         }
     }
 
+    fn entry_part(
+        &mut self,
+        entry: &mut dyn EntrySlots<'static>,
+        is_key: bool,
+        field: &FieldTable,
+        table: &TableRef,
+    ) -> Result<()> {
+        if field.kind.is_message() {
+            return self.message_value(entry.value(), Some((field, table)));
+        }
+        let value = self.scalar(field, table)?;
+        let slot = match (is_key, is_raw(&value, field)) {
+            (true, false) => entry.key(),
+            (true, true) => entry.raw_key(),
+            (false, false) => entry.value(),
+            (false, true) => entry.raw_value(),
+        };
+        self.store(slot, value)
+    }
+
     fn store(&self, slot: Slot<'_, 'static>, value: Value) -> Result<()> {
-        reflect::store(slot, value).map_err(|_| self.read_only())
+        let stored = match value {
+            Value::String(text) => reflect::store_text(slot, text),
+            value => reflect::store(slot, value),
+        };
+        stored.map_err(|_| self.read_only())
     }
 
     fn check_required(&self, message: &dyn Reflect, at: usize) -> Result<()> {
@@ -355,6 +383,11 @@ fn index_of(table: &TableRef, name: &str) -> Option<usize> {
         field.group_like && field.message_table(table).is_some_and(|group| short_name(&group) == name)
     };
     table.index_of_name(name).or_else(|| table.fields().iter().position(is_group))
+}
+
+/// Whether the value of a string field is text that is not UTF-8.
+fn is_raw(value: &Value, field: &FieldTable) -> bool {
+    field.kind == Kind::String && matches!(value, Value::Bytes(_))
 }
 
 /// The name of a type without its package and the types around it.

@@ -274,7 +274,10 @@ fn scalar(value: SlotRef<'_>, field: &FieldTable, of: &TableRef, ascii: bool, ou
             Ok(())
         }
         SlotRef::Bytes(value) => {
-            quote_bytes(value, out);
+            match core::str::from_utf8(value) {
+                Ok(text) if field.kind == Kind::String => quote(text, ascii, out),
+                _ => quote_bytes(value, out),
+            }
             Ok(())
         }
         _ => Ok(()),

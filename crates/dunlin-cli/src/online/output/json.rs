@@ -294,6 +294,7 @@ fn not_finite(value: f64) -> Option<String> {
 fn key_text(key: SlotRef<'_>) -> String {
     match key {
         SlotRef::String(key) => string(key),
+        SlotRef::Bytes(key) => string(&String::from_utf8_lossy(key)),
         SlotRef::Bool(key) => format!("\"{key}\""),
         SlotRef::I32(key) => format!("\"{key}\""),
         SlotRef::I64(key) => format!("\"{key}\""),

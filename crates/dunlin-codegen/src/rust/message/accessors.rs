@@ -3,7 +3,7 @@
 use dunlin_protobuf::table::{DefaultValue, Kind, Shape};
 
 use super::table::scalar_default;
-use crate::rust::code::Code;
+use crate::rust::code::{Code, byte_literal};
 use crate::rust::enumeration::value_name;
 use crate::rust::model::{Flavor, Message, Model};
 
@@ -34,7 +34,10 @@ pub(super) fn accessors(model: &Model<'_>, message: &Message<'_>, code: &mut Cod
                     ("&str".to_owned(), format!("self.{ident}.as_deref().unwrap_or({text})"))
                 }
                 Kind::Bytes => {
-                    let bytes = value.unwrap_or_else(|| "b\"\"".into());
+                    let bytes = match default {
+                        DefaultValue::String(text) => byte_literal(text.as_bytes()),
+                        _ => value.unwrap_or_else(|| "b\"\"".into()),
+                    };
                     ("&[u8]".to_owned(), format!("self.{ident}.as_deref().unwrap_or({bytes})"))
                 }
                 Kind::Enum => {

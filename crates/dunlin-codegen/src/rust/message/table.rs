@@ -1,7 +1,7 @@
 //! The static table of a message: numbers, names, kinds, defaults.
 
 use dunlin_protobuf::pool::{FieldKind, FieldView};
-use dunlin_protobuf::table::{DefaultValue, FieldTable, Shape};
+use dunlin_protobuf::table::{DefaultValue, FieldTable, Kind, Shape};
 
 use crate::rust::code::{Code, byte_literal, literal};
 use crate::rust::model::{Field, Flavor, Message, Model, entry};
@@ -11,11 +11,12 @@ fn entry_name(field: &Field<'_>) -> String {
     format!("{}_ENTRY", field.ident.trim_start_matches("r#").to_uppercase())
 }
 
-/// The table of a field; `from` is the module that it is written in.
+/// The table of a field, whose values are held as `held`; `from` is the module that it is written in.
 pub(in crate::rust) fn field_table(
     model: &Model<'_>,
     entry_of: &str,
     field: &FieldTable,
+    held: Kind,
     view: &FieldView<'_>,
     from: &[String],
 ) -> String {
@@ -43,6 +44,9 @@ pub(in crate::rust) fn field_table(
             out += &format!(".enumeration(<{} as Enumeration>::TABLE)", model.path(place, &place.name, from));
         }
         _ => {}
+    }
+    if held != field.kind() {
+        out += ".unchecked()";
     }
     if field.is_group_like() {
         out += ".group_like()";
@@ -89,8 +93,9 @@ pub(super) fn table(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
         let name = entry_name(field);
         let parts = entry(&field.view);
         code.block(format!("static {name}_FIELDS: [FieldTable; 2] = ["), "];", |code| {
-            for (field, view) in entry_table.fields().iter().zip([parts.0, parts.1]) {
-                code.line(format!("{},", field_table(model, "", field, &view, from)));
+            for (part, view) in entry_table.fields().iter().zip([parts.0, parts.1]) {
+                let held = model.held_kind(&view, &field.view);
+                code.line(format!("{},", field_table(model, "", part, held, &view, from)));
             }
         });
         code.line(format!("static {name}_WIRE: [WireEntry; 2] = wire_entries(&{name}_FIELDS);"));
@@ -104,7 +109,8 @@ pub(super) fn table(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
     let count = message.fields.len();
     code.block(format!("static FIELDS: [FieldTable; {count}] = ["), "];", |code| {
         for (field, entry) in message.fields.iter().zip(table.fields()) {
-            code.line(format!("{},", field_table(model, &entry_name(field), entry, &field.view, from)));
+            let held = model.held_kind(&field.view, &field.view);
+            code.line(format!("{},", field_table(model, &entry_name(field), entry, held, &field.view, from)));
         }
     });
     code.line(format!("static WIRE: [WireEntry; {count}] = wire_entries(&FIELDS);"));

@@ -4,7 +4,7 @@ use dunlin_protobuf::table::{Kind, Shape};
 
 use super::slots::oneof_member;
 use crate::rust::code::Code;
-use crate::rust::model::{Flavor, Message, Model, entry, kind_of};
+use crate::rust::model::{Flavor, Message, Model, entry};
 
 /// Whether the code for its fields is so much that a copy of it wherever it is used costs more time to compile than it
 /// saves to run.
@@ -42,7 +42,8 @@ pub(super) fn walk(model: &Model<'_>, message: &Message<'_>, ty: &str, code: &mu
                 Shape::Packed => code.line(format!("out.packed::<{kind}>({number}, &message.{ident});")),
                 Shape::Map => {
                     let (key, value) = entry(&field.view);
-                    let (key, value) = (walk_kind(kind_of(&key)), walk_kind(kind_of(&value)));
+                    let [key, value] =
+                        [key, value].map(|part| walk_kind(model.held_kind(&part, &field.view)));
                     code.line(format!("out.map::<{key}, {value}>({number}, &message.{ident});"));
                 }
                 Shape::Oneof(oneof) => {

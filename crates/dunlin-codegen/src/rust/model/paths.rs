@@ -3,7 +3,7 @@
 use dunlin_protobuf::pool::{FieldKind, FieldView, MessageId};
 use dunlin_protobuf::table::{Kind, Shape};
 
-use super::{Field, Flavor, Model, Place, entry, kind_of};
+use super::{Field, Flavor, Model, Place, entry};
 
 impl<'p> Model<'p> {
     /// The path of a type from a module.
@@ -80,8 +80,8 @@ impl<'p> Model<'p> {
     pub(in crate::rust) fn member_type(&self, field: &Field<'p>, flavor: Flavor, from: &[String]) -> String {
         if field.shape == Shape::Map {
             let (key, value) = entry(&field.view);
-            let key = self.one_type(&key, kind_of(&key), flavor, Some(field), from);
-            let value = self.one_type(&value, kind_of(&value), flavor, Some(field), from);
+            let key = self.one_type(&key, self.held_kind(&key, &field.view), flavor, Some(field), from);
+            let value = self.one_type(&value, self.held_kind(&value, &field.view), flavor, Some(field), from);
             let runtime = self.options.runtime();
             return match flavor {
                 Flavor::Owned if self.options.flag("hash_map", &field.view.full_name()) == Some(true) => {

@@ -48,6 +48,7 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("hash_map", Form::Flag, "map fields as HashMap"),
     option("shared_strings", Form::Flag, "string fields as SharedString"),
     option("byte_vec", Form::Flag, "bytes fields as Vec<u8>"),
+    option("raw_strings", Form::Flag, "string fields that need not be UTF-8 as bytes"),
     option("wrappers", Form::Flag, "fields of wrapper messages as Option of the scalar"),
     option("strip_enum_prefix", Form::Flag, "constants of enums without the enum's name"),
     option("serde", Form::Flag, "Serialize and Deserialize by the rules of ProtoJSON"),

@@ -179,7 +179,8 @@ impl Reader<'_, '_> {
         let key = match key_field.kind {
             Kind::String => {
                 self.memory(key.len())?;
-                Value::String(key.to_string())
+                self.stored(reflect::store_text(slots.key(), key.to_string()))?;
+                return self.value(slots.value(), value_field, of);
             }
             Kind::Bool if key == "true" => Value::Bool(true),
             Kind::Bool if key == "false" => Value::Bool(false),

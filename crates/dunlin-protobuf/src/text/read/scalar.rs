@@ -38,10 +38,11 @@ impl Reader<'_, '_> {
             Kind::Bytes => Value::Bytes(self.string("bytes in quotes")?.into()),
             Kind::String => {
                 let start = self.lexer.start();
-                let bytes = self.string("a string")?;
-                let text = String::from_utf8(bytes)
-                    .map_err(|_| self.lexer.error(TextErrorKind::InvalidUtf8, start))?;
-                Value::String(text)
+                match String::from_utf8(self.string("a string")?) {
+                    Ok(text) => Value::String(text),
+                    Err(raw) if field.unchecked => Value::Bytes(raw.into_bytes().into()),
+                    Err(_) => return Err(self.lexer.error(TextErrorKind::InvalidUtf8, start)),
+                }
             }
             Kind::Message | Kind::Group => return Err(self.read_only()),
         })
