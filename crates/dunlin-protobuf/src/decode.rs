@@ -147,7 +147,14 @@ pub fn merge<'a, M: Fields<'a>>(
         }
         let merged = merge_slot(message.slot(index), entry.kind, tag, buf, &mut pos, cx);
         if let Err(cause) = merged {
-            other::not_stored(message, table, index, cause, buf, start, pos, cx)?;
+            let merged = if message.has_raw_slots() {
+                other::merge_raw_field(message, table, index, cause, &buf[..pos], start, cx)
+            } else {
+                Err(cause)
+            };
+            if let Err(cause) = merged {
+                other::not_stored(message, table, index, cause, pos)?;
+            }
         }
     }
     if group != 0 {

@@ -170,6 +170,10 @@ impl<'a> Fields<'a> for DynamicMessage {
         self.storage(index).slot()
     }
 
+    fn has_raw_slots(&self) -> bool {
+        true
+    }
+
     fn raw_slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a>
     where
         'a: 's,

@@ -46,6 +46,12 @@ pub trait Fields<'a>: Reflect {
     where
         'a: 's;
 
+    /// Whether it may lend another slot as [`Fields::raw_slot`] than as [`Fields::slot`].
+    #[doc(hidden)]
+    fn has_raw_slots(&self) -> bool {
+        false
+    }
+
     /// As [`Fields::slot`], for text that is not UTF-8 and need not be by the schema: a message that can hold text as
     /// bytes where it must lends bytes.
     #[doc(hidden)]
@@ -138,6 +144,10 @@ impl<'a, M: Fields<'a>> Fields<'a> for Box<M> {
         'a: 's,
     {
         (**self).slot(index)
+    }
+
+    fn has_raw_slots(&self) -> bool {
+        (**self).has_raw_slots()
     }
 
     fn raw_slot<'s>(&'s mut self, index: usize) -> Slot<'s, 'a>

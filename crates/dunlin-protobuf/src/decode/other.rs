@@ -65,35 +65,38 @@ pub(crate) fn merge_other<'a>(
     Ok(Next::Field(pos))
 }
 
-/// What could not be stored: a fault, a number that a closed enum does not have, or text that is not UTF-8 where it
-/// need not be.
+/// What could not be stored: a fault, or a number that a closed enum does not have.
 #[cold]
-#[allow(clippy::too_many_arguments)]
 pub(crate) fn not_stored<'a>(
     message: &mut dyn Fields<'a>,
     table: &MessageTable,
     index: usize,
     cause: Cause,
-    buf: &'a [u8],
-    start: usize,
     pos: usize,
-    cx: &mut Context<'_>,
 ) -> Result<(), DecodeError> {
-    let field = &table.fields[index];
-    match cause {
-        Cause::UnknownNumber(number) => {
-            keep_number(message, field.number, number as i32);
-            Ok(())
-        }
-        cause if may_be_raw(&cause, field) => {
-            let memory = held_as_text(message.as_reflect().slot_ref(index));
-            last(&buf[..pos], start)
-                .map_err(Cause::from)
-                .and_then(|value| merge_raw(message.raw_slot(index), memory, &buf[..pos], value, cx))
-        }
-        cause => Err(cause),
+    let Cause::UnknownNumber(number) = cause else { return Err(in_field(cause, pos, table, index)) };
+    keep_number(message, table.fields[index].number, number as i32);
+    Ok(())
+}
+
+/// Stores the text at the end of `buf` that could not be stored as text, if that is the `cause` and the schema lets it be;
+/// from `start` on there are only fields with its tag.
+#[cold]
+pub(crate) fn merge_raw_field<'a>(
+    message: &mut dyn Fields<'a>,
+    table: &MessageTable,
+    index: usize,
+    cause: Cause,
+    buf: &[u8],
+    start: usize,
+    cx: &mut Context<'_>,
+) -> Result<(), Cause> {
+    if !may_be_raw(&cause, &table.fields[index]) {
+        return Err(cause);
     }
-    .map_err(|cause| in_field(cause, pos, table, index))
+    let memory = held_as_text(message.as_reflect().slot_ref(index));
+    let value = last(buf, start)?;
+    merge_raw(message.raw_slot(index), memory, buf, value, cx)
 }
 
 /// Whether all that is wrong is that text is not UTF-8, and the schema does not ask for that.
@@ -246,7 +249,7 @@ pub(crate) fn merge_entry<'a>(
     let mut known = true;
     while pos < buf.len() {
         let tag = primitive::tag(buf, &mut pos).map_err(|fault| in_entry(fault.into(), pos))?;
-        let value_at = pos;
+        let start = pos;
         let merged = if tag == key.tag {
             merge_slot(slots.key(), key.kind, tag, buf, &mut pos, cx)
         } else if tag == value.tag && (value.kind != Kind::Enum || slots.checks_enums()) {
@@ -255,35 +258,36 @@ pub(crate) fn merge_entry<'a>(
         } else {
             merge_entry_other(slots.value(), entry, tag, buf, &mut pos, cx, &mut known)
         };
+        let merged = match merged {
+            Err(cause) if slots.has_raw_slots() => merge_raw_part(slots, entry, cause, tag, buf, start, cx),
+            merged => merged,
+        };
         match merged {
             Ok(()) => {}
             Err(Cause::UnknownNumber(_)) => known = false,
-            Err(cause) => not_stored_entry(slots, entry, cause, tag, &buf[..pos], value_at, cx)?,
+            Err(cause) => return Err(in_entry(cause, pos)),
         }
     }
     cx.budget.leave();
     Ok(known)
 }
 
-/// As [`not_stored`], of the key or the value of an entry.
+/// As [`merge_raw_field`], of the key or the value of an entry, which is at `pos`.
 #[cold]
-fn not_stored_entry<'a>(
+fn merge_raw_part<'a>(
     slots: &mut dyn EntrySlots<'a>,
     entry: &TableRef,
     cause: Cause,
     tag: u32,
-    buf: &'a [u8],
+    buf: &[u8],
     pos: usize,
     cx: &mut Context<'_>,
-) -> Result<(), DecodeError> {
+) -> Result<(), Cause> {
     let is_key = tag == entry.wire[0].tag;
-    let merged = match cause {
-        cause if may_be_raw(&cause, &entry.fields[usize::from(!is_key)]) => {
-            merge_raw(if is_key { slots.raw_key() } else { slots.raw_value() }, 0, buf, pos, cx)
-        }
-        cause => Err(cause),
-    };
-    merged.map_err(|cause| in_entry(cause, buf.len()))
+    if !may_be_raw(&cause, &entry.fields[usize::from(!is_key)]) {
+        return Err(cause);
+    }
+    merge_raw(if is_key { slots.raw_key() } else { slots.raw_value() }, 0, buf, pos, cx)
 }
 
 /// A value that is an enum of a pool, which may be closed, so that the number may not be `known`; or

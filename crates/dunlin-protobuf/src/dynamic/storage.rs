@@ -421,6 +421,10 @@ impl<'a> EntrySlots<'a> for Entry {
         self.value.slot()
     }
 
+    fn has_raw_slots(&self) -> bool {
+        true
+    }
+
     fn raw_key(&mut self) -> Slot<'_, 'a> {
         self.key.raw_slot()
     }

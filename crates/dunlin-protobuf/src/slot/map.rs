@@ -17,6 +17,12 @@ pub trait EntrySlots<'a> {
     /// The value.
     fn value(&mut self) -> Slot<'_, 'a>;
 
+    /// As [`Fields::has_raw_slots`](crate::Fields::has_raw_slots).
+    #[doc(hidden)]
+    fn has_raw_slots(&self) -> bool {
+        false
+    }
+
     /// As [`Fields::raw_slot`](crate::Fields::raw_slot).
     #[doc(hidden)]
     fn raw_key(&mut self) -> Slot<'_, 'a> {
