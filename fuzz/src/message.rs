@@ -43,6 +43,9 @@ fn agree<M: Message>(data: &[u8]) {
                 && *generated.kind() == DecodeErrorKind::InvalidUtf8 =>
         {
             assert_eq!(generated.to_string(), view.to_string(), "{}", M::FULL_NAME);
+            if let Err(error) = &dynamic {
+                assert_ne!(*error.kind(), DecodeErrorKind::InvalidUtf8, "nothing here must be UTF-8");
+            }
             dynamic.iter().for_each(again);
         }
         (Err(generated), Err(view), Err(dynamic)) => {

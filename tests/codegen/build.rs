@@ -71,6 +71,8 @@ fn with_options() -> Options {
         .hash_map(".options.Texts.hashed")
         .byte_vec(".options.Blobs")
         .raw_strings(".raw")
+        // What is both is bytes.
+        .shared_strings(".raw")
         .raw_strings(".raw2023")
         .raw_strings((".raw.Texts.owned", false))
         .byte_vec(".raw.Texts.vec")

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 
 pub(crate) use error::{Cause, Fault, in_named};
 pub use error::{DecodeError, DecodeErrorKind};
-pub(crate) use other::{merge_entry, merge_value};
+pub(crate) use other::{charge_raw, merge_entry, merge_value};
 pub(crate) use primitive::delimited;
 use primitive::{apart, next_is, string, take, varint};
 pub(crate) use required::missing;

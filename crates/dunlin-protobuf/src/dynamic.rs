@@ -14,7 +14,6 @@ use bytes::Bytes;
 pub use pool::DynamicPool;
 pub(crate) use pool::{is_within, scalar_kind};
 pub(crate) use storage::Storage;
-pub use storage::{DynamicMap, MapKey};
 
 use crate::decode::{Context, merge};
 use crate::encode::{Measure, Walk, Writer};
@@ -52,7 +51,7 @@ use crate::{DecodeError, DecodeOptions, UnknownFields};
 /// assert_eq!(message.encode_to_vec(), [0x08, 0x2a]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DynamicMessage {
     table: TableRef,
     /// The fields that are set, by position in the table.
@@ -114,6 +113,14 @@ impl DynamicMessage {
             Some(&(last, _)) if last < index => Err(self.fields.len()),
             Some(_) => self.fields.binary_search_by_key(&index, |(at, _)| *at),
         }
+    }
+}
+
+/// The name of the type, and the fields in text format.
+impl core::fmt::Debug for DynamicMessage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let options = crate::text::EncodeOptions::new().single_line(true).print_unknown_fields(true);
+        write!(f, "{} {{ {} }}", self.table.full_name(), options.to_string(self))
     }
 }
 

@@ -23,7 +23,7 @@ use bytes::Bytes;
 
 use crate::SharedString;
 use crate::message::{Fields, Reflect};
-use crate::slot::{Slot, SlotRef};
+use crate::slot::{EntrySlots, Slot, SlotRef};
 use crate::table::{FieldTable, Kind, Shape};
 
 /// A value that can be put into a field or appended to a list.
@@ -59,13 +59,11 @@ pub struct TypeMismatch;
 pub fn set(message: &mut dyn Fields<'_>, index: usize, value: Value) -> Result<(), TypeMismatch> {
     let table = message.table();
     match (value, table.fields().get(index)) {
-        (Value::String(text), Some(field)) if field.kind == Kind::String => {
-            store_text(message.slot(index), text)
-        }
-        (Value::Bytes(text), Some(field)) if field.unchecked && crate::raw::text(&text).is_none() => {
+        (Value::String(_), Some(field)) if field.kind == Kind::Bytes => Err(TypeMismatch),
+        (Value::Bytes(_), Some(field)) if field.kind == Kind::String && !field.unchecked => Err(TypeMismatch),
+        (Value::Bytes(text), Some(field)) if field.unchecked && !is_text(SlotRef::Bytes(&text)) => {
             store(message.raw_slot(index), Value::Bytes(text))
         }
-        (Value::Bytes(text), Some(field)) if field.unchecked => store_bytes(message.slot(index), text),
         (value, _) => store(message.slot(index), value),
     }
 }
@@ -75,27 +73,20 @@ fn holds_text(slot: &Slot<'_, '_>) -> bool {
     matches!(slot, Slot::String(_) | Shared(_) | OptString(_) | OptShared(_) | Strings(_) | SharedList(_))
 }
 
-/// Puts text into the slot of a string field, which may hold bytes.
-pub(crate) fn store_text(slot: Slot<'_, '_>, text: String) -> Result<(), TypeMismatch> {
-    let value = if holds_text(&slot) { Value::String(text) } else { Value::Bytes(text.into_bytes().into()) };
-    store(slot, value)
-}
-
-/// Puts bytes into a slot, which may hold text.
-fn store_bytes(slot: Slot<'_, '_>, bytes: Bytes) -> Result<(), TypeMismatch> {
-    if !holds_text(&slot) {
-        return store(slot, Value::Bytes(bytes));
-    }
-    let text = String::from_utf8(bytes.into()).map_err(|_| TypeMismatch)?;
-    store(slot, Value::String(text))
-}
-
-/// Puts a value into a slot: sets a singular field, appends to a repeated one.
+/// Puts a value into a slot: sets a singular field, appends to a repeated one. Text goes into bytes too, and bytes that
+/// are UTF-8 into text, since string fields may be held as either.
 ///
 /// # Errors
 /// As [`set`].
 #[inline]
 pub fn store(slot: Slot<'_, '_>, value: Value) -> Result<(), TypeMismatch> {
+    let value = match value {
+        Value::String(text) if !holds_text(&slot) => Value::Bytes(text.into_bytes().into()),
+        Value::Bytes(bytes) if holds_text(&slot) => {
+            Value::String(String::from_utf8(bytes.into()).map_err(|_| TypeMismatch)?)
+        }
+        value => value,
+    };
     match (slot, value) {
         (Slot::Bool(place), Value::Bool(value)) => *place = value,
         (Slot::I32(place), Value::I32(value) | Value::Enum(value)) => *place = value,
@@ -274,6 +265,9 @@ pub fn set_fields(message: &dyn Reflect) -> impl Iterator<Item = usize> + '_ {
 
 /// Merges what is set in `from` into `to`, a message of the same type: scalars are replaced, lists
 /// appended, messages merged, entries of maps replaced.
+///
+/// Text that is not UTF-8 is left out where `to` holds text as `String`, as a type that was generated without
+/// `raw_strings` does: decoding refuses such text instead.
 pub fn merge(from: &dyn Reflect, to: &mut dyn Fields<'_>) {
     copy_fields(from, to);
 }
@@ -288,12 +282,29 @@ fn copy_fields<'a>(from: &(impl Reflect + ?Sized), to: &mut (impl Fields<'a> + ?
         let value = from.slot_ref(index);
         let skip = if field.shape == Shape::Implicit { is_default(value) } else { is_empty(value) };
         if !skip {
-            let is_raw = field.kind == Kind::String && !is_text(value);
-            copy_slot(value, if is_raw { to.raw_slot(index) } else { to.slot(index) });
+            copy_field(value, field, to, index);
         }
     }
     if let Some(unknown) = to.try_unknown_fields_mut() {
         unknown.extend_from_wire(from.unknown_fields().as_bytes());
+    }
+}
+
+/// Sets a field to the value of the same one in another message; lists are appended to.
+pub(crate) fn copy_field<'a>(
+    from: SlotRef<'_>,
+    field: &FieldTable,
+    to: &mut (impl Fields<'a> + ?Sized),
+    index: usize,
+) {
+    if field.kind != Kind::String || is_text(from) {
+        return copy_slot(from, to.slot(index));
+    }
+    let holds_bytes = to.table().fields().get(index).is_some_and(|field| field.unchecked);
+    if holds_bytes {
+        copy_slot(from, to.raw_slot(index));
+    } else if field.shape.is_list() {
+        copy_slot(from, to.slot(index));
     }
 }
 
@@ -309,9 +320,8 @@ fn is_text(value: SlotRef<'_>) -> bool {
     }
 }
 
-/// Sets a field to a value that another message lends; lists are appended to. What a field cannot hold is left out:
-/// bytes that are not UTF-8 where it holds text.
-pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
+/// Sets what is lent to a value that another message lends; lists are appended to.
+fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
     let value = match (from, to) {
         (SlotRef::Message(from), Slot::Message(to)) => return copy_fields(from, to.get_or_insert()),
         (SlotRef::Message(from), Slot::Present(to)) => return copy_fields(from, to),
@@ -323,11 +333,7 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         }
         (SlotRef::Map(from), Slot::Map(to)) => {
             from.for_each(false, &mut |key, value| {
-                to.insert(&mut |entry| {
-                    copy_slot(key, if is_text(key) { entry.key() } else { entry.raw_key() });
-                    copy_slot(value, if is_text(value) { entry.value() } else { entry.raw_value() });
-                    true
-                });
+                to.insert(&mut |entry| copy_entry(key, value, entry));
                 true
             });
             return;
@@ -384,11 +390,17 @@ pub(crate) fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
         _ => return,
     };
     // Messages of one type have slots of one type, but for text.
-    let _ = match value {
-        Value::String(text) => store_text(to, text),
-        Value::Bytes(bytes) => store_bytes(to, bytes),
-        value => store(to, value),
-    };
+    let _ = store(to, value);
+}
+
+/// False if the entry cannot hold them: text that is not UTF-8.
+fn copy_entry(key: SlotRef<'_>, value: SlotRef<'_>, entry: &mut dyn EntrySlots<'_>) -> bool {
+    if !is_text(key) && holds_text(&entry.raw_key()) || !is_text(value) && holds_text(&entry.raw_value()) {
+        return false;
+    }
+    copy_slot(key, if is_text(key) { entry.key() } else { entry.raw_key() });
+    copy_slot(value, if is_text(value) { entry.value() } else { entry.raw_value() });
+    true
 }
 
 /// The texts of a list, without bytes that are none.

@@ -130,6 +130,7 @@ pub enum DefaultValue {
     F32(f32),
     F64(f64),
     String(Cow<'static, str>),
+    /// Also of a string field, if it is not UTF-8.
     Bytes(Cow<'static, [u8]>),
     /// The number of an enum value.
     Enum(i32),
@@ -536,7 +537,7 @@ impl MessageTable {
 }
 
 /// A message table, of a generated type or of a pool. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum TableRef {
     /// Of a generated type.
     Static(&'static MessageTable),
@@ -553,6 +554,13 @@ impl Deref for TableRef {
             Self::Static(table) => table,
             Self::Pool(pool, index) => pool.message_table(*index),
         }
+    }
+}
+
+/// The name of the type: a pool would be long.
+impl core::fmt::Debug for TableRef {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("TableRef").field(&self.full_name()).finish()
     }
 }
 

@@ -165,8 +165,8 @@ impl<'r> DecodeOptions<'r> {
         self.merge_bytes(message, text.as_bytes())
     }
 
-    /// Like [`DecodeOptions::merge`]; the text need not be UTF-8 in comments and in strings for
-    /// `bytes`.
+    /// Like [`DecodeOptions::merge`]; the text need not be UTF-8 in comments, in strings for `bytes`, and in those
+    /// for strings whose schema does not ask for it.
     ///
     /// # Errors
     /// As there.

@@ -88,6 +88,8 @@ pub(crate) struct ValueRules {
     pub(crate) skips_zero: bool,
     /// How rule paths begin.
     pub(crate) prefix: Vec<FieldPathElement>,
+    /// Whether the schema calls the value a string, its items or those in its entries.
+    pub(crate) is_text: bool,
     /// Whether the value is the message around a scalar.
     pub(crate) is_wrapper: bool,
     pub(crate) standard: Option<StandardRules>,

@@ -118,6 +118,7 @@ impl Standard {
                 }
             }
             (Self::String(rules), SlotRef::String(value)) => rules.check(value, out),
+            (Self::String(rules), SlotRef::Bytes(value)) => rules.check(&String::from_utf8_lossy(value), out),
             (Self::Bytes(rules), SlotRef::Bytes(value)) => return rules.check(value, out),
             (Self::Enum(rules), SlotRef::Enum(value) | SlotRef::I32(value)) => rules.check(value, out),
             (Self::Any(rules), SlotRef::Message(message)) => rules.check(message, out),

@@ -47,6 +47,7 @@ impl Path<'_> {
                 SlotRef::U32(key) => Some(Subscript::UintKey(key.into())),
                 SlotRef::U64(key) => Some(Subscript::UintKey(key)),
                 SlotRef::String(key) => Some(Subscript::StringKey(key.to_owned())),
+                SlotRef::Bytes(key) => Some(Subscript::StringKey(String::from_utf8_lossy(key).into_owned())),
                 _ => None,
             },
         };
@@ -182,7 +183,8 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         if !rules.expressions.is_empty() {
-            self.expressions(&rules.expressions, Value::of_item(slot), Some(rules), Some(path))?;
+            let this = Value::of_slot(slot, || rules.is_text);
+            self.expressions(&rules.expressions, this, Some(rules), Some(path))?;
         }
         if let Some(standard) = &rules.standard {
             let checked = if rules.is_wrapper { wrapped(slot) } else { Some(slot) };

@@ -326,3 +326,37 @@ fn a_validator_is_shared_between_threads() {
     is_shared::<Validator>();
     is_shared::<ValidationError>();
 }
+
+#[test]
+fn text_that_need_not_be_utf8_is_text_to_rules() {
+    let pool = file(
+        "syntax = \"proto2\"; package t; import \"buf/validate/validate.proto\";
+         message M {
+           optional string s = 1 [(buf.validate.field).string.len = 4];
+           repeated string list = 2 [(buf.validate.field).repeated.items.string.min_len = 1];
+           map<string, string> map = 3 [(buf.validate.field).map.keys.string.max_len = 1];
+           optional string cel = 4 [(buf.validate.field).cel_expression = \"this.size() == 1 && this == '\\xc3\\xa9'\"];
+           repeated string cels = 5 [(buf.validate.field).ignore = IGNORE_IF_ZERO_VALUE, (buf.validate.field).cel_expression = \"this.all(s, s.size() == 1) && 'a' in this\"];
+           map<string, string> cel_map = 6 [(buf.validate.field).ignore = IGNORE_IF_ZERO_VALUE, (buf.validate.field).cel_expression = \"'a' in this && this['a'] == 'b'\"];
+         }",
+    );
+    for (bytes, want) in [
+        (&b"\x0a\x04caf\xe9"[..], ""),
+        (b"\x0a\x03caf", "s: must be 4 characters"),
+        (b"\x12\x01\xff\x12\x01a", ""),
+        (b"\x12\x01\xff\x12\x00", "list[1]: must be at least 1 characters"),
+        (b"\x1a\x06\x0a\x01\xff\x12\x01\xff", ""),
+        (b"\x1a\x07\x0a\x02a\xff\x12\x01\xff", "map[\"a\u{fffd}\"]: must be at most 1 characters"),
+        (b"\x22\x02\xc3\xa9", ""),
+        (b"\x22\x01\xff", "cel: \"this.size() == 1 && this == '\u{e9}'\" returned false"),
+        (b"\x2a\x01a\x2a\x01\xff", ""),
+        (b"\x2a\x02aa\x2a\x01\xff", "cels: \"this.all(s, s.size() == 1) && 'a' in this\" returned false"),
+        (b"\x32\x06\x0a\x01a\x12\x01b\x32\x06\x0a\x01\xff\x12\x01\xff", ""),
+        (b"\x32\x06\x0a\x01\xff\x12\x01b", "cel_map: \"'a' in this && this['a'] == 'b'\" returned false"),
+    ] {
+        let table = pool.message("t.M").unwrap();
+        let found = dunlin_protobuf::dynamic::DynamicMessage::decode(table, bytes).unwrap();
+        let verdict = Validator::default().validate(&found).err().map(|error| error.to_string());
+        assert_eq!(verdict.unwrap_or_default(), want, "{bytes:x?}");
+    }
+}

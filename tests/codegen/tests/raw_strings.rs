@@ -7,8 +7,8 @@ use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
 use dunlin_protobuf::reflect::{self, TypeMismatch, Value};
 use dunlin_protobuf::slot::SlotRef;
 use dunlin_protobuf::{
-    DecodeErrorKind, DecodeOptions, EncodeOptions, Extend, Limits, Message, Reflect, Registry, View, json,
-    text,
+    DecodeErrorKind, DecodeOptions, EncodeOptions, Extend, Fields, Limits, Message, Reflect, Registry, View,
+    json, text,
 };
 use options::raw as with;
 use plain::raw as without;
@@ -25,7 +25,7 @@ fn filled(text: &'static [u8]) -> with::Texts {
         list: vec![Bytes::from_static(b"plain"), shared.clone(), Bytes::new(), shared.clone()],
         map: [(shared.clone(), shared.clone()), (Bytes::from_static(b"key"), Bytes::from_static(b"value"))]
             .into(),
-        hashed: [(1, text.to_vec())].into(),
+        hashed: [(text.to_vec(), text.to_vec())].into(),
         choice: Some(with::texts::Choice::Chosen(shared.clone())),
         preset: Some(shared.clone()),
         owned: Some("owned".into()),
@@ -236,14 +236,101 @@ fn extensions_are_kept_and_read() {
 }
 
 #[test]
-fn limits_hold() {
+fn a_field_mask_copies_it() {
+    use dunlin_protobuf::wkt::FieldMask;
+    let message = filled(LATIN);
+    let found = dynamic(&message.encode_to_vec());
+    let paths = ["one", "list", "chosen", "map", "needed", "owned"];
+    let mask = FieldMask { paths: paths.map(String::from).into(), ..Default::default() };
+    let want = with::Texts {
+        one: message.one.clone(),
+        list: message.list.clone(),
+        choice: message.choice.clone(),
+        map: message.map.clone(),
+        needed: message.needed.clone(),
+        owned: message.owned.clone(),
+        ..Default::default()
+    };
+    let mut generated = with::Texts { one: Some(Bytes::new()), ..Default::default() };
+    mask.apply(&found, &mut generated).unwrap();
+    assert_eq!(generated, want);
+    let mut other = DynamicMessage::new(found.table());
+    mask.apply(&message, &mut other).unwrap();
+    assert!(reflect::equal(&other, &want));
+    let mut other = DynamicMessage::new(found.table());
+    mask.apply(&found, &mut other).unwrap();
+    assert!(reflect::equal(&other, &want));
+}
+
+#[test]
+fn what_a_message_cannot_hold_is_left_out_of_it() {
+    let bytes = filled(LATIN).encode_to_vec();
+    let before = without::Texts {
+        one: Some("one".into()),
+        list: vec!["list".into()],
+        map: [("".into(), "empty".into()), ("key".into(), "old".into())].into(),
+        choice: Some(without::texts::Choice::Number(5)),
+        ..Default::default()
+    };
+    let mut merged = before.clone();
+    reflect::merge(&dynamic(&bytes), &mut merged);
+    assert_eq!(merged.one, before.one);
+    assert_eq!(merged.list, ["list", "plain", ""]);
+    assert_eq!(merged.map, [("".into(), "empty".into()), ("key".into(), "value".into())].into());
+    assert_eq!(merged.choice, before.choice);
+    assert_eq!(merged.needed, None);
+    assert_eq!(merged.owned.as_deref(), Some("owned"));
+    assert!(merged.nested.is_empty());
+}
+
+#[test]
+fn a_default_need_not_be_utf8() {
+    assert_eq!(with::Texts::default().odd(), LATIN);
+    assert_eq!(with::Texts::default().preset(), b"preset \"text\"");
+    // What holds text cannot give it.
+    assert_eq!(without::Texts::default().odd(), "");
+    assert_eq!(without::Texts::default().preset(), "preset \"text\"");
+}
+
+#[test]
+fn what_was_bytes_is_text_again() {
+    let mut message = dynamic(b"\x12\0\x0a\x01\xff\x0a\x01x");
+    let one = message.table().index_of_name("one").unwrap();
+    assert!(matches!(message.slot_ref(one), SlotRef::String("x")));
+    reflect::clear(&mut message, one);
+    assert!(matches!(message.slot_ref(one), SlotRef::Absent));
+    reflect::store(message.slot(one), Value::String("text".into())).unwrap();
+    assert!(matches!(message.slot_ref(one), SlotRef::String("text")));
+    assert_eq!(message.encode_to_vec(), b"\x0a\x04text\x12\0");
+    // What tests show of a message is the message, not the schema.
+    assert_eq!(format!("{message:?}"), "raw.Texts { one: \"text\" needed: \"\" }");
+}
+
+#[test]
+fn limits_hold_when_text_becomes_bytes() {
+    let texts = |last| [b"\x12\0".to_vec(), b"\x1a\x01a".repeat(100_000), vec![0x1a, 1, last]].concat();
+    let limits = Limits::default().memory(5_000_000, 0);
+    let table = pool().message("raw.Texts").unwrap();
+    for (last, is_enough) in [(b'a', true), (0xff, false)] {
+        let options = DecodeOptions::new().limits(limits);
+        let decoded = DynamicMessage::decode_with(table.clone(), &texts(last), &options);
+        assert_eq!(decoded.is_ok(), is_enough);
+        let written = format!("needed: '' list: [{} '\\{last:03o}']", "'a',".repeat(100_000));
+        let mut read = DynamicMessage::new(table.clone());
+        assert_eq!(text::DecodeOptions::new().limits(limits).merge(&mut read, &written).is_ok(), is_enough);
+    }
+    let decoded = DynamicMessage::decode(table, &texts(0xff)).unwrap();
+    assert_eq!(decoded.encode_to_vec(), texts(0xff));
+}
+
+#[test]
+fn limits_hold_for_bytes() {
     let message = with::Texts { list: vec![Bytes::from(vec![0xff; 5000]); 10], ..filled(b"") };
     let bytes = message.encode_to_vec();
-    let options = |memory| DecodeOptions::new().limits(Limits::default().memory(memory, 0));
     let table = pool().message("raw.Texts").unwrap();
-    for (memory, is_enough) in [(40_000, false), (200_000, true)] {
-        assert_eq!(options(memory).decode::<with::Texts>(&bytes).is_ok(), is_enough);
-        let decoded = DynamicMessage::decode_with(table.clone(), &bytes, &options(memory));
-        assert_eq!(decoded.is_ok(), is_enough);
+    for (memory, is_enough) in [(45_000, false), (200_000, true)] {
+        let options = DecodeOptions::new().limits(Limits::default().memory(memory, 0));
+        assert_eq!(options.decode::<with::Texts>(&bytes).is_ok(), is_enough);
+        assert_eq!(DynamicMessage::decode_with(table.clone(), &bytes, &options).is_ok(), is_enough);
     }
 }

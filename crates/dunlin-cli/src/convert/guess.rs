@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dunlin_protobuf::dynamic::{DynamicMessage, DynamicPool};
 use dunlin_protobuf::slot::SlotRef;
+use dunlin_protobuf::table::Kind;
 use dunlin_protobuf::{DecodeOptions, Reflect};
 
 /// How many types are shown.
@@ -63,7 +64,7 @@ fn is_set(slot: SlotRef<'_>) -> bool {
     }
 }
 
-/// How many bytes are in fields that the types do not have, extensions aside.
+/// How many bytes are in fields that the types do not have, extensions aside, or in strings that are not UTF-8.
 pub(super) fn unknown_bytes(message: &dyn Reflect, pool: &DynamicPool) -> usize {
     let table = message.table();
     let mut count = 0;
@@ -93,6 +94,12 @@ pub(super) fn unknown_bytes(message: &dyn Reflect, pool: &DynamicPool) -> usize 
                 }
                 true
             }),
+            // Text that is none was hardly meant to be text.
+            SlotRef::Bytes(bytes) if table.fields()[index].kind() == Kind::String => count += bytes.len(),
+            list if table.fields()[index].kind() == Kind::String && list.texts().is_none() => {
+                count +=
+                    list.byte_slices().unwrap_or_default().iter().map(|bytes| bytes.len()).sum::<usize>();
+            }
             _ => {}
         }
     }

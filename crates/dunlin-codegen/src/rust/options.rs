@@ -217,8 +217,8 @@ impl Options {
     /// default.
     ///
     /// Those are all strings of proto2 and those with `features.utf8_validation = NONE`. Other runtimes may write any
-    /// bytes there, which a `String` cannot hold: without the option, such a message is refused. Of the bytes, what
-    /// [`Options::byte_vec`] says holds too. JSON, which has no way to write them, refuses them.
+    /// bytes there, which a `String` cannot hold: without the option, decoding such a message is an error. Fields are
+    /// `Vec<u8>` where [`Options::byte_vec`] says so. JSON has no way to write what is not UTF-8, and refuses it.
     pub fn raw_strings(self, scope: impl Into<Scope>) -> Self {
         self.flag("raw_strings", scope.into())
     }

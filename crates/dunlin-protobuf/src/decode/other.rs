@@ -6,6 +6,8 @@ use bytes::Bytes;
 use super::error::{in_entry, in_field, in_named, in_tag};
 use super::primitive::{self, skip, take, varint};
 use super::{Cause, Context, DecodeError, Fault, is_special, merge_slot, read_bytes};
+use crate::SharedString;
+use crate::limits::{Budget, LimitError};
 use crate::message::Fields;
 use crate::slot::{EntrySlots, EnumList, Part, Slot, SlotRef};
 use crate::table::{FieldTable, Kind, MessageTable, Shape, TableRef};
@@ -94,9 +96,9 @@ pub(crate) fn merge_raw_field<'a>(
     if !may_be_raw(&cause, &table.fields[index]) {
         return Err(cause);
     }
-    let memory = held_as_text(message.as_reflect().slot_ref(index));
+    charge_raw(message.as_reflect().slot_ref(index), &mut cx.budget)?;
     let value = last(buf, start)?;
-    merge_raw(message.raw_slot(index), memory, buf, value, cx)
+    merge_raw(message.raw_slot(index), buf, value, cx)
 }
 
 /// Whether all that is wrong is that text is not UTF-8, and the schema does not ask for that.
@@ -104,10 +106,14 @@ fn may_be_raw(cause: &Cause, field: &FieldTable) -> bool {
     field.unchecked && matches!(cause, Cause::Fault(Fault::InvalidUtf8))
 }
 
-/// The bytes of memory that the texts of a list take when they become bytes.
-fn held_as_text(value: SlotRef<'_>) -> usize {
-    let texts = value.texts().unwrap_or_default();
-    texts.into_iter().map(|text| size_of::<Bytes>() + text.len()).sum()
+/// Takes the memory that the texts of a list need when they become bytes, with room for as many more.
+pub(crate) fn charge_raw(value: SlotRef<'_>, budget: &mut Budget) -> Result<(), LimitError> {
+    let texts = match value {
+        SlotRef::SharedList(texts) => texts,
+        _ => return Ok(()),
+    };
+    let each = |text: &SharedString| 2 * size_of::<Bytes>() + text.len();
+    budget.memory(texts.iter().map(each).sum())
 }
 
 /// Where the value is of the last of the length-delimited fields from `start` to the end.
@@ -121,15 +127,8 @@ fn last(buf: &[u8], start: usize) -> Result<usize, Fault> {
     Ok(value)
 }
 
-/// Stores the text at `pos` as the bytes that it is, in a slot that was changed for it at the cost of `memory`.
-fn merge_raw(
-    slot: Slot<'_, '_>,
-    memory: usize,
-    buf: &[u8],
-    mut pos: usize,
-    cx: &mut Context<'_>,
-) -> Result<(), Cause> {
-    cx.budget.memory(memory)?;
+/// Stores the text at `pos` as the bytes that it is, in a slot that was changed for it.
+fn merge_raw(slot: Slot<'_, '_>, buf: &[u8], mut pos: usize, cx: &mut Context<'_>) -> Result<(), Cause> {
     match slot {
         Slot::Bytes(value) => *value = read_bytes(buf, &mut pos, cx)?,
         Slot::OptBytes(value) => *value = Some(read_bytes(buf, &mut pos, cx)?),
@@ -287,7 +286,7 @@ fn merge_raw_part<'a>(
     if !may_be_raw(&cause, &entry.fields[usize::from(!is_key)]) {
         return Err(cause);
     }
-    merge_raw(if is_key { slots.raw_key() } else { slots.raw_value() }, 0, buf, pos, cx)
+    merge_raw(if is_key { slots.raw_key() } else { slots.raw_value() }, buf, pos, cx)
 }
 
 /// A value that is an enum of a pool, which may be closed, so that the number may not be `known`; or
@@ -411,8 +410,8 @@ pub(crate) fn merge_value<'a>(
     match merge_slot(value.slot(), field.kind, tag, buf, pos, cx) {
         Err(Cause::UnknownNumber(_)) => Ok(()),
         Err(cause) if may_be_raw(&cause, field) => {
-            let memory = held_as_text(value.slot_ref());
-            merge_raw(value.raw_slot(), memory, buf, start, cx)
+            charge_raw(value.slot_ref(), &mut cx.budget)?;
+            merge_raw(value.raw_slot(), buf, start, cx)
         }
         merged => merged,
     }

@@ -329,7 +329,10 @@ impl DefaultValue {
                 Type::TYPE_UINT64 | Type::TYPE_FIXED64 => Self::U64(words?.parse().ok()?),
                 Type::TYPE_FLOAT => Self::F32(words?.parse().ok()?),
                 Type::TYPE_DOUBLE => Self::F64(words?.parse().ok()?),
-                Type::TYPE_STRING => Self::String(Cow::Owned(words?.to_string())),
+                Type::TYPE_STRING => match words {
+                    Some(text) => Self::String(Cow::Owned(text.to_string())),
+                    None => Self::Bytes(Cow::Owned(text.to_vec())),
+                },
                 Type::TYPE_BYTES => Self::Bytes(Cow::Owned(unescape(text))),
                 _ => return None,
             },

@@ -27,6 +27,8 @@ pub(crate) enum Storage {
     F32(Option<f32>),
     F64(Option<f64>),
     String(Option<SharedString>),
+    /// Text that need not be UTF-8, in a field where something came that is not.
+    Raw(Option<Bytes>),
     Bytes(Option<Bytes>),
     Enum(Option<i32>),
     Message(Box<Place>),
@@ -140,7 +142,7 @@ impl<'a> Part<'a> for Storage {
             Self::F32(value) => Slot::OptF32(value),
             Self::F64(value) => Slot::OptF64(value),
             Self::String(value) => Slot::OptShared(value),
-            Self::Bytes(value) => Slot::OptBytes(value),
+            Self::Bytes(value) | Self::Raw(value) => Slot::OptBytes(value),
             Self::Message(place) => Slot::Message(&mut **place),
             Self::Bools(values) => Slot::Bools(values),
             Self::I32s(values) | Self::Enums(values) => Slot::I32s(values),
@@ -158,7 +160,7 @@ impl<'a> Part<'a> for Storage {
 
     fn raw_slot(&mut self) -> Slot<'_, 'a> {
         match self {
-            Self::String(text) => *self = Self::Bytes(text.as_deref().map(raw)),
+            Self::String(text) => *self = Self::Raw(text.as_deref().map(raw)),
             Self::Strings(texts) => *self = Self::BytesList(texts.iter().map(|text| raw(text)).collect()),
             _ => {}
         }
@@ -178,6 +180,7 @@ impl<'a> Part<'a> for Storage {
             Self::F64(value) => (*value).into(),
             Self::String(value) => value.as_deref().into(),
             Self::Bytes(value) => value.as_deref().into(),
+            Self::Raw(value) => value.as_deref().map_or(SlotRef::Absent, text_or_bytes),
             Self::Message(place) => SlotRef::opt_message(place.get()),
             Self::Bools(values) => SlotRef::Bools(values),
             Self::I32s(values) | Self::Enums(values) => SlotRef::I32s(values),
@@ -196,6 +199,10 @@ impl<'a> Part<'a> for Storage {
 
 fn raw(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
+}
+
+fn text_or_bytes(raw: &[u8]) -> SlotRef<'_> {
+    crate::raw::text(raw).map_or(SlotRef::Bytes(raw), SlotRef::String)
 }
 
 /// The place of a message, which knows what may be put there.
@@ -306,15 +313,14 @@ impl MapRef for NoEntries {
 
 /// The key of a dynamic map.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub enum MapKey {
+pub(crate) enum MapKey {
     Bool(bool),
     I32(i32),
     I64(i64),
     U32(u32),
     U64(u64),
     String(SharedString),
-    /// Text that is not UTF-8, and by its schema need not be.
+    /// As [`Storage::Raw`].
     Bytes(Bytes),
 }
 
@@ -395,14 +401,14 @@ impl MapKey {
             Self::U32(value) => SlotRef::U32(*value),
             Self::U64(value) => SlotRef::U64(*value),
             Self::String(value) => SlotRef::String(value),
-            Self::Bytes(value) => SlotRef::Bytes(value),
+            Self::Bytes(value) => text_or_bytes(value),
         }
     }
 }
 
 /// The map of a dynamic message.
 #[derive(Clone, Debug)]
-pub struct DynamicMap {
+pub(crate) struct DynamicMap {
     pub(super) entry: TableRef,
     pub(super) entries: BTreeMap<MapKey, Storage>,
 }

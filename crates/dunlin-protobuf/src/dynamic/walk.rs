@@ -71,7 +71,7 @@ impl Storage {
             Self::U64(Some(value)) => one_u64(entry, value, out),
             Self::F32(Some(value)) => one::<Float>(entry, value, out),
             Self::F64(Some(value)) => one::<Double>(entry, value, out),
-            Self::Bytes(Some(value)) => one::<Bytes>(entry, value, out),
+            Self::Bytes(Some(value)) | Self::Raw(Some(value)) => one::<Bytes>(entry, value, out),
             Self::Enum(Some(value)) => one::<Enum>(entry, value, out),
             Self::Message(place) => {
                 let Some(message) = place.get() else { return };

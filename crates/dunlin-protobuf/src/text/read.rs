@@ -1,13 +1,13 @@
 //! Text into any message, over slots.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::DecodeOptions;
 use super::error::{TextError, TextErrorKind};
 use super::lexer::{Lexer, Token};
-use crate::decode::missing;
+use crate::decode::{charge_raw, missing};
 use crate::dynamic::Storage;
 use crate::limits::{Budget, LimitError};
 use crate::message::{Fields, Reflect};
@@ -232,8 +232,11 @@ impl<'r> Reader<'_, 'r> {
             self.memory(element_size(field.kind))?;
         }
         let value = self.scalar(field, of)?;
-        let slot = if is_raw(&value, field) { part.raw_slot() } else { part.slot() };
-        self.store(slot, value)
+        if is_raw(&value, field) {
+            charge_raw(part.slot_ref(), &mut self.budget).map_err(|error| self.limit(error))?;
+            return self.store(part.raw_slot(), value);
+        }
+        self.store(part.slot(), value)
     }
 
     /// A message in braces or angle brackets.
@@ -339,11 +342,7 @@ impl<'r> Reader<'_, 'r> {
     }
 
     fn store(&self, slot: Slot<'_, 'static>, value: Value) -> Result<()> {
-        let stored = match value {
-            Value::String(text) => reflect::store_text(slot, text),
-            value => reflect::store(slot, value),
-        };
-        stored.map_err(|_| self.read_only())
+        reflect::store(slot, value).map_err(|_| self.read_only())
     }
 
     fn check_required(&self, message: &dyn Reflect, at: usize) -> Result<()> {
@@ -400,8 +399,8 @@ pub(super) fn short_name(table: &MessageTable) -> &str {
 const fn element_size(kind: Kind) -> usize {
     match kind {
         Kind::Bool => 1,
-        Kind::String => size_of::<String>(),
-        Kind::Bytes => size_of::<bytes::Bytes>(),
+        // Text may be held as bytes.
+        Kind::String | Kind::Bytes => size_of::<bytes::Bytes>(),
         Kind::Double | Kind::Int64 | Kind::Uint64 | Kind::Fixed64 | Kind::Sfixed64 | Kind::Sint64 => 8,
         _ => 4,
     }

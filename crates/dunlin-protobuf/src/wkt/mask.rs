@@ -320,7 +320,7 @@ fn copy(tree: &Tree, from: Option<&dyn Reflect>, to: &mut dyn Fields<'_>) {
         if inner.is_whole() {
             reflect::clear(to, index);
             if let Some(from) = from {
-                reflect::copy_slot(from.slot_ref(index), to.slot(index));
+                reflect::copy_field(from.slot_ref(index), &from.table().fields()[index], to, index);
             }
             continue;
         }

@@ -49,6 +49,14 @@ impl Type {
         }
     }
 
+    /// True for strings, lists of them, and maps of them.
+    pub(crate) fn is_text(&self) -> bool {
+        match self {
+            Self::List(item) | Self::Map(_, item) => **item == Self::String,
+            one => *one == Self::String,
+        }
+    }
+
     /// The type of a field as a whole.
     pub(crate) fn of_field(field: &FieldTable, of: &TableRef) -> Self {
         if field.cardinality() == Shape::Map {

@@ -8,7 +8,7 @@ use dunlin_protobuf::Reflect;
 use dunlin_protobuf::dynamic::DynamicMessage;
 use dunlin_protobuf::reflect::{self, equal};
 use dunlin_protobuf::slot::{MapRef, SlotRef};
-use dunlin_protobuf::table::FieldTable;
+use dunlin_protobuf::table::{DefaultValue, FieldTable, Kind, Shape};
 
 use super::time::{Instant, Span};
 
@@ -49,10 +49,10 @@ impl<'a> Entries<'a> {
         (!repeats).then_some(Self(entries))
     }
 
-    fn of_field(map: &'a dyn MapRef) -> Self {
+    fn of_field(map: &'a dyn MapRef, is_text: bool) -> Self {
         let mut entries = Vec::with_capacity(map.len());
         map.for_each(false, &mut |key, value| {
-            entries.push((Value::of_item(key), Value::of_item(value)));
+            entries.push((Value::of_slot(key, || true), Value::of_slot(value, || is_text)));
             true
         });
         entries.sort_by(|(a, _), (b, _)| a.key_order(b));
@@ -85,7 +85,24 @@ impl<'a> Value<'a> {
         Self::List(Rc::new(items))
     }
 
-    /// One value that a field holds, or the whole field if it is a list or a map.
+    /// What a field holds whose schema may say `is_text` of the value, its items or those in its entries: text that
+    /// need not be UTF-8 may be held as bytes. What is not UTF-8 is replaced, as in other languages.
+    pub(crate) fn of_slot(slot: SlotRef<'a>, is_text: impl Fn() -> bool) -> Self {
+        let text = |bytes: &'a [u8]| match String::from_utf8_lossy(bytes) {
+            Cow::Borrowed(text) => Self::Str(text),
+            Cow::Owned(text) => Self::text(text),
+        };
+        match slot {
+            SlotRef::Bytes(bytes) if is_text() => text(bytes),
+            SlotRef::BytesList(_) | SlotRef::ByteVecs(_) | SlotRef::Slices(_) if is_text() => {
+                Self::list(slot.byte_slices().unwrap_or_default().into_iter().map(text).collect())
+            }
+            SlotRef::Map(map) => Self::Map(Rc::new(Entries::of_field(map, is_text()))),
+            other => Self::of_item(other),
+        }
+    }
+
+    /// One value that a field holds, or the whole field if it is a list or a map, where no text is held as bytes.
     pub(crate) fn of_item(slot: SlotRef<'a>) -> Self {
         match slot {
             SlotRef::Absent => Self::Null,
@@ -99,7 +116,7 @@ impl<'a> Value<'a> {
             SlotRef::String(value) => Self::Str(value),
             SlotRef::Bytes(value) => Self::Bytes(value),
             SlotRef::Message(message) => Self::of_message(message),
-            SlotRef::Map(map) => Self::Map(Rc::new(Entries::of_field(map))),
+            SlotRef::Map(map) => Self::Map(Rc::new(Entries::of_field(map, false))),
             list => Self::Field(list),
         }
     }
@@ -146,12 +163,19 @@ impl<'a> Value<'a> {
                 }
             }
             SlotRef::Absent => Some(Self::default_of(field, message)),
-            slot => Some(Self::of_item(slot)),
+            slot => Some(Self::of_slot(slot, || {
+                let item = match field.cardinality() {
+                    Shape::Map => field
+                        .message_table(&message.table())
+                        .and_then(|entry| Some(entry.fields().get(1)?.kind())),
+                    _ => Some(field.kind()),
+                };
+                item == Some(Kind::String)
+            })),
         }
     }
 
     fn default_of(field: &FieldTable, message: &dyn Reflect) -> Self {
-        use dunlin_protobuf::table::{DefaultValue, Kind};
         match field.default_value() {
             DefaultValue::Bool(value) => Self::Bool(*value),
             DefaultValue::I32(value) | DefaultValue::Enum(value) => Self::Int((*value).into()),
@@ -161,6 +185,9 @@ impl<'a> Value<'a> {
             DefaultValue::F32(value) => Self::Double((*value).into()),
             DefaultValue::F64(value) => Self::Double(*value),
             DefaultValue::String(value) => Self::text(&**value),
+            DefaultValue::Bytes(value) if field.kind() == Kind::String => {
+                Self::text(String::from_utf8_lossy(value))
+            }
             DefaultValue::Bytes(value) => Self::Blob((**value).into()),
             DefaultValue::None => match field.kind() {
                 Kind::Bool => Self::Bool(false),

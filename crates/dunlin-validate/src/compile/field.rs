@@ -122,6 +122,7 @@ impl Compiler<'_> {
         made.skips_zero = place == Place::Part && rules.ignore() == Ignore::IGNORE_IF_ZERO_VALUE;
         let whole = place == Place::Field;
         let this = if whole { Type::of_field(field, of) } else { Type::of_item(field, of) };
+        made.is_text = this.is_text();
         made.expressions = self.expressions(rules, this)?;
 
         let is_map = whole && field.cardinality() == Shape::Map;

@@ -212,7 +212,7 @@ fn default_scalar(field: &FieldTable, of: &TableRef) -> String {
         (DefaultValue::F32(value), _) => single(*value),
         (DefaultValue::F64(value), _) => double(*value),
         (DefaultValue::String(value), _) => string(value),
-        (DefaultValue::Bytes(value), _) => string(&to_base64(value)),
+        (DefaultValue::Bytes(value), _) => bytes_text(value, field),
         (_, Kind::Bool) => "false".to_owned(),
         (_, Kind::String | Kind::Bytes) => "\"\"".to_owned(),
         (_, Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64) => "\"0\"".to_owned(),

@@ -3,7 +3,7 @@
 use dunlin_protobuf::table::{DefaultValue, Kind, Shape};
 
 use super::table::scalar_default;
-use crate::rust::code::{Code, byte_literal};
+use crate::rust::code::{Code, byte_literal, literal};
 use crate::rust::enumeration::value_name;
 use crate::rust::model::{Flavor, Message, Model};
 
@@ -30,7 +30,11 @@ pub(super) fn accessors(model: &Model<'_>, message: &Message<'_>, code: &mut Cod
             code.line(format!("/// `{}`, or its default.", field.view.name()));
             let body = match field.kind {
                 Kind::String => {
-                    let text = value.unwrap_or_else(|| "\"\"".into());
+                    let text = match default {
+                        // A `String` cannot hold any other.
+                        DefaultValue::String(text) => literal(text),
+                        _ => "\"\"".into(),
+                    };
                     ("&str".to_owned(), format!("self.{ident}.as_deref().unwrap_or({text})"))
                 }
                 Kind::Bytes => {

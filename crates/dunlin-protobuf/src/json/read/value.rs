@@ -179,8 +179,7 @@ impl Reader<'_, '_> {
         let key = match key_field.kind {
             Kind::String => {
                 self.memory(key.len())?;
-                self.stored(reflect::store_text(slots.key(), key.to_string()))?;
-                return self.value(slots.value(), value_field, of);
+                Value::String(key.to_string())
             }
             Kind::Bool if key == "true" => Value::Bool(true),
             Kind::Bool if key == "false" => Value::Bool(false),
