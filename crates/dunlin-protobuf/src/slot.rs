@@ -17,6 +17,7 @@ use crate::SharedString;
 use crate::message::{Fields, Reflect};
 
 pub use enums::{EnumList, EnumListRef, EnumSlot, EnumValues, Enumeration};
+#[cfg(feature = "std")]
 pub(crate) use map::in_order;
 pub use map::{EntrySlots, Fill, MapRef, MapSlot, MapView, Visit};
 pub use wrapper::{Scalar, Wrapped};
