@@ -63,27 +63,24 @@ pub(crate) fn tag(buf: &[u8], pos: &mut usize) -> Result<u32, Fault> {
 /// A varint of up to ten bytes.
 #[inline(always)]
 pub(crate) fn varint(buf: &[u8], pos: &mut usize) -> Result<u64, Fault> {
-    match buf.get(*pos) {
-        Some(&byte) if byte < 0x80 => {
-            *pos += 1;
-            Ok(u64::from(byte))
-        }
-        _ => {
-            if let Some(&[low, high]) = buf.get(*pos..*pos + 2)
-                && high < 0x80
-            {
-                // Most lengths that are not one byte are two.
-                *pos += 2;
-                return Ok(u64::from(low & 0x7f) | u64::from(high) << 7);
-            }
-            let Long { value, after } = varint_long(buf, *pos);
-            if after == 0 {
-                return apart(pos, |pos| varint_slow(buf, pos));
-            }
-            *pos = after;
-            Ok(value)
-        }
+    let Some(&low) = buf.get(*pos) else { return Err(Fault::Truncated) };
+    if low < 0x80 {
+        *pos += 1;
+        return Ok(u64::from(low));
     }
+    if let Some(&high) = buf.get(*pos + 1)
+        && high < 0x80
+    {
+        // Most lengths that are not one byte are two.
+        *pos += 2;
+        return Ok(u64::from(low & 0x7f) | u64::from(high) << 7);
+    }
+    let Long { value, after } = varint_long(buf, *pos);
+    if after == 0 {
+        return apart(pos, |pos| varint_slow(buf, pos));
+    }
+    *pos = after;
+    Ok(value)
 }
 
 /// What [`varint_long`] read, in two registers.
