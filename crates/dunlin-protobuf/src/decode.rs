@@ -11,6 +11,7 @@ mod required;
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
@@ -22,11 +23,12 @@ pub(crate) use primitive::delimited;
 use primitive::{apart, next_is, string, take, varint};
 pub(crate) use required::missing;
 
+use crate::dynamic::DynamicPool;
 use crate::limits::{Budget, LimitError};
 use crate::message::Fields;
 use crate::registry::Registry;
 use crate::slot::Slot;
-use crate::table::{Kind, MessageTable, WireEntry};
+use crate::table::{Kind, MessageTable, TableRef, WireEntry};
 use crate::{Limits, SharedString};
 
 /// What one decoding carries along.
@@ -42,6 +44,8 @@ pub struct Context<'c> {
     buffer: BytesMut,
     /// A message was made that has required fields.
     requires: bool,
+    /// The pool of the outermost message, if that is dynamic: those in it are mostly of the same.
+    pool: Option<&'c Arc<DynamicPool>>,
 }
 
 /// A `bytes` field shares the input only if it is at least this long, and half of it: a small
@@ -50,7 +54,12 @@ const SHARED_LEN: usize = 4096;
 
 impl<'c> Context<'c> {
     pub(crate) fn new(budget: Budget, registry: Option<&'c Registry>) -> Self {
-        Self { budget, source: None, registry, left: 0, buffer: BytesMut::new(), requires: false }
+        Self { budget, source: None, registry, left: 0, buffer: BytesMut::new(), requires: false, pool: None }
+    }
+
+    /// The pool that a table is of, without counting who holds it, which takes longer than reading a small field.
+    pub(crate) fn pool_of(&self, table: &MessageTable) -> Option<&'c Arc<DynamicPool>> {
+        self.pool.filter(|pool| pool.has(table))
     }
 
     fn bytes(&self, value: &[u8], start: usize) -> Bytes {
@@ -89,6 +98,7 @@ pub(crate) fn decode_into<'a, M: Fields<'a> + ?Sized>(
     if bytes.len() > limits.size {
         return Err(error::too_large(bytes.len(), limits));
     }
+    let table = message.table();
     let mut cx = Context {
         budget: limits.budget(bytes.len()),
         source,
@@ -96,9 +106,13 @@ pub(crate) fn decode_into<'a, M: Fields<'a> + ?Sized>(
         left: bytes.len(),
         buffer: BytesMut::new(),
         requires: !is_new,
+        pool: match &table {
+            TableRef::Pool(pool, _) => Some(pool),
+            TableRef::Static(_) => None,
+        },
     };
     message.merge_fields(bytes, 0, 0, &mut cx)?;
-    if !partial && cx.requires && message.table().has_required {
+    if !partial && cx.requires && table.has_required {
         required::check(message.as_reflect())?;
     }
     Ok(())

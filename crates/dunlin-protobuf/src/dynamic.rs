@@ -208,8 +208,15 @@ impl<'a> Fields<'a> for DynamicMessage {
         group: u32,
         cx: &mut Context<'_>,
     ) -> Result<usize, DecodeError> {
-        let table = self.table.clone();
-        merge(self, &table, buf, pos, group, cx)
+        let held;
+        let table = match (&self.table, cx.pool_of(&self.table)) {
+            (TableRef::Pool(_, index), Some(pool)) => pool.message_table(*index),
+            (table, _) => {
+                held = table.clone();
+                &*held
+            }
+        };
+        merge(self, table, buf, pos, group, cx)
     }
 
     fn as_reflect(&self) -> &dyn Reflect {

@@ -10,7 +10,7 @@ use crate::SharedString;
 use crate::limits::{Budget, LimitError};
 use crate::message::Fields;
 use crate::slot::{EntrySlots, EnumList, Part, Slot, SlotRef};
-use crate::table::{FieldTable, Kind, MessageTable, Shape, TableRef};
+use crate::table::{Child, EnumTable, FieldTable, Kind, MessageTable, Shape, TableRef};
 use crate::wire::write;
 
 /// Where reading goes on.
@@ -170,11 +170,18 @@ pub(crate) fn merge_special<'a>(
     cx: &mut Context<'_>,
 ) -> Result<usize, DecodeError> {
     let field = &table.fields[index];
-    let of = message.table();
     let result = if field.shape == Shape::Map {
-        merge_map(message, &of, field, index, tag, buf, start, &mut pos, cx)
+        merge_map(message, table, field, index, tag, buf, start, &mut pos, cx)
     } else {
-        merge_enum(message, &of, field, index, tag, buf, &mut pos, cx)
+        let held;
+        let e = match (&field.child, cx.pool_of(table)) {
+            (Child::PoolEnum(index), Some(pool)) => pool.enum_table(*index),
+            _ => {
+                held = message.table();
+                field.enum_table(&held)
+            }
+        };
+        merge_enum(message, e, field, index, tag, buf, &mut pos, cx)
     };
     match result {
         Ok(()) => Ok(pos),
@@ -186,7 +193,7 @@ pub(crate) fn merge_special<'a>(
 #[inline]
 fn merge_map<'a>(
     message: &mut dyn Fields<'a>,
-    of: &TableRef,
+    of: &MessageTable,
     field: &FieldTable,
     index: usize,
     tag: u32,
@@ -195,7 +202,11 @@ fn merge_map<'a>(
     pos: &mut usize,
     cx: &mut Context<'_>,
 ) -> Result<(), Cause> {
-    let Some(entry) = field.message_table(of) else { unreachable!("a map field has an entry type") };
+    let entry = match (&field.child, cx.pool_of(of)) {
+        (Child::PoolMessage(index), Some(pool)) => Some(TableRef::Pool(pool.clone(), *index)),
+        _ => field.message_table(&message.table()),
+    };
+    let Some(entry) = entry else { unreachable!("a map field has an entry type") };
     // An entry without a value has an empty one.
     cx.requires |= of.has_required;
     let mut from = start;
@@ -305,15 +316,15 @@ fn merge_entry_other(
         return skip_value(tag, buf, pos, cx);
     }
     let number = varint(buf, pos)? as i32;
-    *known = is_known(&entry.fields[1], entry, number);
+    *known = is_known(entry.fields[1].enum_table(entry), number);
     if *known {
         set_enum(slot, number);
     }
     Ok(())
 }
 
-fn is_known(field: &FieldTable, of: &TableRef, number: i32) -> bool {
-    field.enum_table(of).is_none_or(|e| !e.closed || e.has_number(number))
+fn is_known(e: Option<&EnumTable>, number: i32) -> bool {
+    e.is_none_or(|e| !e.closed || e.has_number(number))
 }
 
 fn set_enum(slot: Slot<'_, '_>, number: i32) {
@@ -335,7 +346,7 @@ fn set_enum(slot: Slot<'_, '_>, number: i32) {
 #[allow(clippy::too_many_arguments)]
 fn merge_enum<'a>(
     message: &mut dyn Fields<'a>,
-    of: &TableRef,
+    e: Option<&EnumTable>,
     field: &FieldTable,
     index: usize,
     tag: u32,
@@ -344,7 +355,7 @@ fn merge_enum<'a>(
     cx: &mut Context<'_>,
 ) -> Result<(), Cause> {
     let mut one = |raw: u64| {
-        if is_known(field, of, raw as i32) {
+        if is_known(e, raw as i32) {
             set_enum(message.slot(index), raw as i32);
         } else {
             keep_number(message, field.number, raw as i32);

@@ -115,6 +115,11 @@ impl DynamicPool {
         of_message.filter(move |(name, _)| is_within(name, scope)).map(|(_, (_, number))| *number)
     }
 
+    /// Whether a table is one of this pool's.
+    pub(crate) fn has(&self, table: &MessageTable) -> bool {
+        self.messages.as_ptr_range().contains(&core::ptr::from_ref(table))
+    }
+
     pub(crate) fn message_table(&self, index: u32) -> &MessageTable {
         &self.messages[index as usize]
     }
