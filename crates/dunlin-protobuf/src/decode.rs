@@ -7,6 +7,7 @@
 mod error;
 mod other;
 pub(crate) mod primitive;
+pub(crate) mod raw_text;
 mod required;
 
 use alloc::borrow::ToOwned;
@@ -18,7 +19,7 @@ use bytes::{Bytes, BytesMut};
 
 pub(crate) use error::{Cause, Fault, in_named};
 pub use error::{DecodeError, DecodeErrorKind};
-pub(crate) use other::{charge_raw, merge_entry, merge_value};
+pub(crate) use other::{merge_entry, merge_value};
 pub(crate) use primitive::delimited;
 use primitive::{apart, next_is, string, take, varint};
 pub(crate) use required::missing;
@@ -162,7 +163,7 @@ pub fn merge<'a, M: Fields<'a>>(
         let merged = merge_slot(message.slot(index), entry.kind, tag, buf, &mut pos, cx);
         if let Err(cause) = merged {
             let merged = if message.has_raw_slots() {
-                other::merge_raw_field(message, table, index, cause, &buf[..pos], start, cx)
+                raw_text::merge_field(message, table, index, cause, &buf[..pos], start, cx)
             } else {
                 Err(cause)
             };

@@ -1,15 +1,11 @@
 //! The less common roads of decoding: unknown fields, other encodings of known ones, maps, closed
 //! enums, ends of groups.
 
-use bytes::Bytes;
-
 use super::error::{in_entry, in_field, in_named, in_tag};
 use super::primitive::{self, skip, take, varint};
-use super::{Cause, Context, DecodeError, Fault, is_special, merge_slot, read_bytes};
-use crate::SharedString;
-use crate::limits::{Budget, LimitError};
+use super::{Cause, Context, DecodeError, Fault, is_special, merge_slot, raw_text};
 use crate::message::Fields;
-use crate::slot::{EntrySlots, EnumList, Part, Slot, SlotRef};
+use crate::slot::{EntrySlots, EnumList, Part, Slot};
 use crate::table::{Child, EnumTable, FieldTable, Kind, MessageTable, Shape, TableRef};
 use crate::wire::write;
 
@@ -78,66 +74,6 @@ pub(crate) fn not_stored<'a>(
 ) -> Result<(), DecodeError> {
     let Cause::UnknownNumber(number) = cause else { return Err(in_field(cause, pos, table, index)) };
     keep_number(message, table.fields[index].number, number as i32);
-    Ok(())
-}
-
-/// Stores the text at the end of `buf` that could not be stored as text, if that is the `cause` and the schema lets it be;
-/// from `start` on there are only fields with its tag.
-#[cold]
-pub(crate) fn merge_raw_field<'a>(
-    message: &mut dyn Fields<'a>,
-    table: &MessageTable,
-    index: usize,
-    cause: Cause,
-    buf: &[u8],
-    start: usize,
-    cx: &mut Context<'_>,
-) -> Result<(), Cause> {
-    if !may_be_raw(&cause, &table.fields[index]) {
-        return Err(cause);
-    }
-    charge_raw(message.as_reflect().slot_ref(index), &mut cx.budget)?;
-    let value = last(buf, start)?;
-    merge_raw(message.raw_slot(index), buf, value, cx)
-}
-
-/// Whether all that is wrong is that text is not UTF-8, and the schema does not ask for that.
-fn may_be_raw(cause: &Cause, field: &FieldTable) -> bool {
-    field.unchecked && matches!(cause, Cause::Fault(Fault::InvalidUtf8))
-}
-
-/// Takes the memory that the texts of a list need when they become bytes, with room for as many more.
-pub(crate) fn charge_raw(value: SlotRef<'_>, budget: &mut Budget) -> Result<(), LimitError> {
-    let texts = match value {
-        SlotRef::SharedList(texts) => texts,
-        _ => return Ok(()),
-    };
-    let each = |text: &SharedString| 2 * size_of::<Bytes>() + text.len();
-    budget.memory(texts.iter().map(each).sum())
-}
-
-/// Where the value is of the last of the length-delimited fields from `start` to the end.
-fn last(buf: &[u8], start: usize) -> Result<usize, Fault> {
-    let (mut value, mut pos) = (start, start);
-    while pos < buf.len() {
-        primitive::tag(buf, &mut pos)?;
-        value = pos;
-        take(buf, &mut pos)?;
-    }
-    Ok(value)
-}
-
-/// Stores the text at `pos` as the bytes that it is, in a slot that was changed for it.
-fn merge_raw(slot: Slot<'_, '_>, buf: &[u8], mut pos: usize, cx: &mut Context<'_>) -> Result<(), Cause> {
-    match slot {
-        Slot::Bytes(value) => *value = read_bytes(buf, &mut pos, cx)?,
-        Slot::OptBytes(value) => *value = Some(read_bytes(buf, &mut pos, cx)?),
-        Slot::BytesList(values) => {
-            cx.budget.memory(size_of::<Bytes>())?;
-            values.push(read_bytes(buf, &mut pos, cx)?);
-        }
-        _ => return Err(Fault::InvalidUtf8.into()),
-    }
     Ok(())
 }
 
@@ -269,7 +205,9 @@ pub(crate) fn merge_entry<'a>(
             merge_entry_other(slots.value(), entry, tag, buf, &mut pos, cx, &mut known)
         };
         let merged = match merged {
-            Err(cause) if slots.has_raw_slots() => merge_raw_part(slots, entry, cause, tag, buf, start, cx),
+            Err(cause) if slots.has_raw_slots() => {
+                raw_text::merge_part(slots, entry, cause, tag, buf, start, cx)
+            }
             merged => merged,
         };
         match merged {
@@ -280,24 +218,6 @@ pub(crate) fn merge_entry<'a>(
     }
     cx.budget.leave();
     Ok(known)
-}
-
-/// As [`merge_raw_field`], of the key or the value of an entry, which is at `pos`.
-#[cold]
-fn merge_raw_part<'a>(
-    slots: &mut dyn EntrySlots<'a>,
-    entry: &TableRef,
-    cause: Cause,
-    tag: u32,
-    buf: &[u8],
-    pos: usize,
-    cx: &mut Context<'_>,
-) -> Result<(), Cause> {
-    let is_key = tag == entry.wire[0].tag;
-    if !may_be_raw(&cause, &entry.fields[usize::from(!is_key)]) {
-        return Err(cause);
-    }
-    merge_raw(if is_key { slots.raw_key() } else { slots.raw_value() }, buf, pos, cx)
 }
 
 /// A value that is an enum of a pool, which may be closed, so that the number may not be `known`; or
@@ -420,10 +340,7 @@ pub(crate) fn merge_value<'a>(
     let start = *pos;
     match merge_slot(value.slot(), field.kind, tag, buf, pos, cx) {
         Err(Cause::UnknownNumber(_)) => Ok(()),
-        Err(cause) if may_be_raw(&cause, field) => {
-            charge_raw(value.slot_ref(), &mut cx.budget)?;
-            merge_raw(value.raw_slot(), buf, start, cx)
-        }
+        Err(cause) => raw_text::merge_value(value, field, cause, buf, start, cx),
         merged => merged,
     }
 }

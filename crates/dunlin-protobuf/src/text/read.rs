@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::DecodeOptions;
 use super::error::{TextError, TextErrorKind};
 use super::lexer::{Lexer, Token};
-use crate::decode::{charge_raw, missing};
+use crate::decode::{missing, raw_text};
 use crate::dynamic::Storage;
 use crate::limits::{Budget, LimitError};
 use crate::message::{Fields, Reflect};
@@ -233,7 +233,7 @@ impl<'r> Reader<'_, 'r> {
         }
         let value = self.scalar(field, of)?;
         if is_raw(&value, field) {
-            charge_raw(part.slot_ref(), &mut self.budget).map_err(|error| self.limit(error))?;
+            raw_text::charge(part.slot_ref(), &mut self.budget).map_err(|error| self.limit(error))?;
             return self.store(part.raw_slot(), value);
         }
         self.store(part.slot(), value)
