@@ -395,11 +395,12 @@ fn copy_slot(from: SlotRef<'_>, to: Slot<'_, '_>) {
 
 /// False if the entry cannot hold them: text that is not UTF-8.
 fn copy_entry(key: SlotRef<'_>, value: SlotRef<'_>, entry: &mut dyn EntrySlots<'_>) -> bool {
-    if !is_text(key) && holds_text(&entry.raw_key()) || !is_text(value) && holds_text(&entry.raw_value()) {
+    let (raw_key, raw_value) = (!is_text(key), !is_text(value));
+    if raw_key && holds_text(&entry.raw_key()) || raw_value && holds_text(&entry.raw_value()) {
         return false;
     }
-    copy_slot(key, if is_text(key) { entry.key() } else { entry.raw_key() });
-    copy_slot(value, if is_text(value) { entry.value() } else { entry.raw_value() });
+    copy_slot(key, if raw_key { entry.raw_key() } else { entry.key() });
+    copy_slot(value, if raw_value { entry.raw_value() } else { entry.value() });
     true
 }
 

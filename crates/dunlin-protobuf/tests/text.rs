@@ -463,3 +463,27 @@ fn damaged_text_never_panics_and_what_is_accepted_round_trips() {
         }
     }
 }
+
+/// While a message of one pool is decoded, an extension of another pool is checked by its own tables.
+#[test]
+fn pools_are_not_mixed_up() {
+    let extended = "syntax = \"proto2\"; package t; message M { extensions 100 to 200; }";
+    let extension = "edition = \"2023\"; package t; import \"m.proto\"; message E { string s = 1; E e = 2; }
+                     extend M { E e = 100; }";
+    let linked = |files: &[&str]| {
+        let sources = Sources::new().file("m.proto", extended).file("e.proto", extension);
+        let compilation = Compiler::new(sources).compile(files.iter().copied()).expect("the schema compiles");
+        let set = compilation.file_descriptor_set(DescriptorOptions::default());
+        DynamicPool::from_file_descriptor_set(set).expect("the schema links")
+    };
+    let mut registry = Registry::new();
+    registry.add_pool(linked(&["m.proto", "e.proto"]));
+    let table = linked(&["m.proto"]).message("t.M").expect("the type is declared");
+    let decode = |bytes: &[u8]| {
+        let options = dunlin_protobuf::DecodeOptions::new().registry(&registry);
+        DynamicMessage::decode_with(table.clone(), bytes, &options).map(|message| message.encode_to_vec())
+    };
+    let bytes = b"\xa2\x06\x05\x12\x03\x0a\x01a";
+    assert_eq!(decode(bytes).expect("the extension is text"), bytes);
+    assert!(decode(b"\xa2\x06\x05\x12\x03\x0a\x01\xff").is_err());
+}

@@ -37,10 +37,7 @@ fn is_refused(cause: &Cause, field: &FieldTable) -> bool {
 
 /// Takes the memory that the texts of a list need when they become bytes, with room for as many more.
 pub(crate) fn charge(value: SlotRef<'_>, budget: &mut Budget) -> Result<(), LimitError> {
-    let texts = match value {
-        SlotRef::SharedList(texts) => texts,
-        _ => return Ok(()),
-    };
+    let SlotRef::SharedList(texts) = value else { return Ok(()) };
     let each = |text: &SharedString| 2 * size_of::<Bytes>() + text.len();
     budget.memory(texts.iter().map(each).sum())
 }

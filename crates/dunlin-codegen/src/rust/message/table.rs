@@ -109,8 +109,8 @@ pub(super) fn table(model: &Model<'_>, message: &Message<'_>, code: &mut Code) {
     let count = message.fields.len();
     code.block(format!("static FIELDS: [FieldTable; {count}] = ["), "];", |code| {
         for (field, entry) in message.fields.iter().zip(table.fields()) {
-            let held = model.held_kind(&field.view, &field.view);
-            code.line(format!("{},", field_table(model, &entry_name(field), entry, held, &field.view, from)));
+            let table = field_table(model, &entry_name(field), entry, field.kind, &field.view, from);
+            code.line(format!("{table},"));
         }
     });
     code.line(format!("static WIRE: [WireEntry; {count}] = wire_entries(&FIELDS);"));
